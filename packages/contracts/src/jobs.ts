@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { digestSchema, sessionIdSchema } from './ids';
+
+/** What the queue needs to know of a job: a subset of BullMQ's own options, so that both ends use the same. */
+export interface JobOptions {
+  readonly attempts: number;
+  readonly backoff?: { readonly type: 'fixed' | 'exponential'; readonly delay: number };
+}
+
+/** One kind of job: name, payload, id rule, retry options. Defined once, used by the producer and the worker. */
+export interface JobDefinition<Payload> {
+  readonly name: string;
+  readonly payload: z.ZodType<Payload>;
+  /** Two adds that mean the same work get the same id, so the second is swallowed while the first is there. */
+  readonly idOf: (payload: Payload) => string;
+  readonly options: JobOptions;
+}
+
+const rev = z.number().int().positive();
+const gen = z.number().int().positive();
+const sessionWork = z.strictObject({ session_id: sessionIdSchema, rev });
+export type SessionWork = z.output<typeof sessionWork>;
+
+const idOfSessionWork = (name: string) => (payload: { session_id: string; rev: number }): string => `${name}-${payload.session_id}-r${payload.rev}`;
+
+/** Ids hold no colon: the part of a digest that tells images apart. */
+const shortDigest = (digest: string): string => digest.slice('sha256:'.length, 'sha256:'.length + 24);
+
+const once: JobOptions = { attempts: 1 };
+const retried: JobOptions = { attempts: 5, backoff: { type: 'exponential', delay: 1_000 } };
+
+function define<Schema extends z.ZodType>(name: string, payload: Schema, idOf: (payload: z.output<Schema>) => string, options: JobOptions) {
+  return { name, payload, idOf, options } as const;
+}
+
+/** Jobs of the queue `swarm`: taken by the agents on managers. */
+export const swarmJobs = {
+  /** Makes secret and service of the generation that the record claims (create or wake). */
+  start: define('start', sessionWork, idOfSessionWork('start'), retried),
+  /** Removes one generation's service, by service id where it is known, then its secret. */
+  retire: define(
+    'retire',
+    z.strictObject({ session_id: sessionIdSchema, rev, gen, service_id: z.string().nullable() }),
+    (payload) => `retire-${payload.session_id}-g${payload.gen}-r${payload.rev}`,
+    retried,
+  ),
+  /** Erases a session that is `deleting`: service, secret, registry; asks every node that held it to drop its images. */
+  erase: define('erase', sessionWork, idOfSessionWork('erase'), retried),
+  /** The registry's guarded garbage collection. One at a time: a second add while one waits means the same. */
+  collect: define('collect', z.strictObject({}), () => 'collect', once),
+} as const;
+
+/** Jobs of the queue `node-{nodeId}`: taken by the agent on that node alone. */
+export const nodeJobs = {
+  /** Freeze, look, commit, push, prove, commit point. A failed attempt ends by a move back, so it is not retried as a job. */
+  hibernate: define('hibernate', sessionWork, idOfSessionWork('hibernate'), once),
+  /** Removes a session's images from this node: all of them (digest null), or one by digest. */
+  dropImage: define(
+    'drop-image',
+    z.strictObject({ session_id: sessionIdSchema, digest: digestSchema.nullable(), rev }),
+    (payload) => `drop-image-${payload.session_id}-r${payload.rev}-${payload.digest ? shortDigest(payload.digest) : 'all'}`,
+    retried,
+  ),
+  /** Pulls the base image from our registry, so that a first start or wake fetches nothing. */
+  prepull: define('prepull', z.strictObject({ image: z.string().min(1).max(300) }), (payload) => `prepull-${payload.image.replaceAll(/[^a-zA-Z0-9.-]/g, '_')}`, retried),
+} as const;
+
+/** The reaper's own ticks, put on its queue by job schedulers. */
+export const reaperJobs = {
+  idle: define('idle', z.strictObject({}), () => 'idle', once),
+  deadlines: define('deadlines', z.strictObject({}), () => 'deadlines', once),
+  reconcile: define('reconcile', z.strictObject({}), () => 'reconcile', once),
+  registryCare: define('registry-care', z.strictObject({}), () => 'registry-care', once),
+} as const;
+
+export const SWARM_QUEUE = 'swarm';
+export const REAPER_QUEUE = 'reaper';
+export const nodeQueueOf = (nodeId: string): string => `node-${nodeId}`;
+
+export type PayloadOf<Job> = Job extends { payload: z.ZodType<infer Payload> } ? Payload : never;
+
+/** What a producer hands to BullMQ's `queue.add(name, data, opts)`. Ended jobs are removed at once: a kept id would swallow the next add. */
+export function jobToAdd<Payload>(job: JobDefinition<Payload>, payload: Payload) {
+  return {
+    name: job.name,
+    data: job.payload.parse(payload),
+    opts: { jobId: job.idOf(payload), attempts: job.options.attempts, ...(job.options.backoff ? { backoff: { ...job.options.backoff } } : {}), removeOnComplete: true, removeOnFail: true },
+  } as const;
+}

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { digestSchema, sessionIdSchema } from './ids';
+
+/** How often an agent reports, and how long a report counts, in ms. */
+export const REPORT_EVERY_MS = 10_000;
+export const REPORT_EXPIRES_MS = 35_000;
+
+/** One container of a session as its node's Engine shows it. */
+export const containerReportSchema = z.object({
+  container_id: z.string(),
+  session_id: sessionIdSchema,
+  user_id: z.string(),
+  name: z.string(),
+  created_at: z.number(),
+  gen: z.number().int(),
+  service_id: z.string().nullable(),
+  task_name: z.string(),
+  state: z.enum(['created', 'running', 'paused', 'exited', 'other']),
+  is_listening: z.boolean(),
+});
+export type ContainerReport = z.output<typeof containerReportSchema>;
+
+/** One snapshot in a node's image store. A cache: never a witness of data. `pulled_at`-like ages come as ages, not timestamps. */
+export const imageReportSchema = z.object({
+  image_id: z.string(),
+  session_id: sessionIdSchema,
+  gen: z.number().int(),
+  digest: digestSchema.nullable(),
+  refs: z.array(z.string()),
+  age_ms: z.number().nonnegative(),
+});
+export type ImageReport = z.output<typeof imageReportSchema>;
+
+/** What an agent says of its node every 10 s (`node:{node_id}`, expires). Machines send ages, never timestamps. */
+export const nodeReportSchema = z.object({
+  node_id: z.string(),
+  hostname: z.string(),
+  is_manager: z.boolean(),
+  memory_bytes: z.number(),
+  disk_total_bytes: z.number(),
+  disk_free_bytes: z.number(),
+  has_base_image: z.boolean(),
+  problems: z.array(z.string()),
+  containers: z.array(containerReportSchema),
+  images: z.array(imageReportSchema),
+});
+export type NodeReport = z.output<typeof nodeReportSchema>;
+
+/** One session service as the manager shows it. */
+export const serviceReportSchema = z.object({
+  service_id: z.string(),
+  session_id: sessionIdSchema,
+  user_id: z.string(),
+  name: z.string(),
+  created_at: z.number(),
+  gen: z.number().int(),
+  image: z.string(),
+});
+export type ServiceReport = z.output<typeof serviceReportSchema>;
+
+/** What the leading manager's agent saw of the Swarm (`swarm:view`, expires). */
+export const swarmViewSchema = z.object({
+  nodes: z.array(z.object({ node_id: z.string(), hostname: z.string(), role: z.enum(['manager', 'worker']), state: z.string(), availability: z.string() })),
+  services: z.array(serviceReportSchema),
+  secrets: z.array(z.object({ secret_id: z.string(), session_id: sessionIdSchema, gen: z.number().int() })),
+});
+export type SwarmView = z.output<typeof swarmViewSchema>;
+
+/** What says how many sessions a node takes. */
+export interface PlacementLimits {
+  /** True when sessions may run on managers too (an empty SESSION_CONSTRAINT). */
+  readonly allowsManagers: boolean;
+  readonly memoryReservedMib: number;
+  readonly sessionsPerNodeMax: number;
+}
+
+/** The nodes that can take sessions now, with the number each takes in all. Pure; used by admission and by the wish for a node. */
+export function nodesWithPlaces(view: SwarmView, reports: readonly NodeReport[], limits: PlacementLimits): { node_id: string; places: number; used: number }[] {
+  const byNode = new Map(reports.map((report) => [report.node_id, report]));
+  return view.nodes.flatMap((node) => {
+    const report = byNode.get(node.node_id);
+    const takes = node.state === 'ready' && node.availability === 'active' && (limits.allowsManagers || node.role === 'worker');
+    if (!report || !takes) return [];
+    const byMemory = Math.floor(report.memory_bytes / (limits.memoryReservedMib * 1024 * 1024));
+    const used = report.containers.filter((container) => container.state !== 'exited').length;
+    return [{ node_id: node.node_id, places: Math.min(byMemory, limits.sessionsPerNodeMax), used }];
+  });
+}

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { digestSchema, sessionIdSchema, userIdSchema } from './ids';
+import { sessionStates } from './session-states';
+
+const time = z.coerce.number().int().nonnegative();
+const optionalText = z.string().min(1).optional();
+
+/** The parts of the work a person may be told about while they wait. */
+export const workSteps = ['queued', 'asked', 'starting', 'saving', 'freezing', 'committing', 'pushing', 'proving', 'erasing'] as const;
+export type WorkStep = (typeof workSteps)[number];
+
+/** Why a session counted as active when it was last looked at. */
+export const activityReasons = ['opened', 'input', 'cpu', 'unmeasured'] as const;
+export type ActivityReason = (typeof activityReasons)[number];
+
+/** Why a session is put to sleep. */
+export const hibernateReasons = ['idle', 'asked', 'drain', 'disk'] as const;
+export type HibernateReason = (typeof hibernateReasons)[number];
+
+/** A snapshot as the record holds it; always used by digest. */
+export const snapshotSchema = z.object({ digest: digestSchema, bytes: z.number().int().nonnegative(), gen: z.number().int(), rev: z.number().int() });
+export type Snapshot = z.output<typeof snapshotSchema>;
+
+/**
+ * One session as Redis keeps it (`session:{id}`, a hash of strings). Times are ms of Redis' clock. A field that does not
+ * apply is absent. `nodes` are the nodes that ever held this session's data since it was made; `missing_looks` counts
+ * consecutive looks on which the registry itself said that the snapshot is not there.
+ */
+export const sessionRecordSchema = z.object({
+  id: sessionIdSchema,
+  user_id: userIdSchema,
+  name: z.string(),
+  state: z.enum(sessionStates),
+  rev: z.coerce.number().int().positive(),
+  gen: z.coerce.number().int().positive(),
+  created_at: time,
+  last_activity: time,
+  activity_reason: z.enum(activityReasons).default('opened'),
+  looked_at: time.optional(),
+  state_since: time,
+  step: z.enum(workSteps).optional(),
+  hibernate_reason: z.enum(hibernateReasons).optional(),
+  node_id: optionalText,
+  wish_node: optionalText,
+  nodes: z.string().default('').transform((list) => list.split(',').filter((node) => node !== '')),
+  service_id: optionalText,
+  task_name: optionalText,
+  container_id: optionalText,
+  base_image: z.string().min(1),
+  snapshot_digest: digestSchema.optional(),
+  snapshot_bytes: z.coerce.number().int().nonnegative().optional(),
+  snapshot_rev: z.coerce.number().int().optional(),
+  missing_since: time.optional(),
+  retry_after: time.optional(),
+  reason: optionalText,
+});
+
+export type SessionRecord = z.output<typeof sessionRecordSchema>;
+
+/** The fields a move may write besides state, rev and times. `null` removes the field. */
+export type RecordFields = {
+  [K in Exclude<keyof SessionRecord, 'id' | 'user_id' | 'state' | 'rev' | 'created_at' | 'state_since' | 'nodes'>]?: SessionRecord[K] | null;
+};
