@@ -1,0 +1,76 @@
+import { type JobDefinition, jobToAdd } from '@vibe/contracts';
+import { type Job, Queue, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
+import type { Redis } from 'ioredis';
+
+/** Adds jobs by the catalog. One BullMQ queue a name, opened at first use. */
+export class JobQueues {
+  private readonly open = new Map<string, Queue>();
+
+  /** @param connection fails fast: whoever adds a job is waited for. The reaper adds again what was not added. */
+  constructor(private readonly connection: Redis) {}
+
+  queue(name: string): Queue {
+    let queue = this.open.get(name);
+    if (!queue) {
+      queue = new Queue(name, { connection: this.connection });
+      // Without a listener an emitted error ends the process; a failed add rejects anyway.
+      queue.on('error', () => undefined);
+      this.open.set(name, queue);
+    }
+    return queue;
+  }
+
+  /** Adds a job; a second add of the same id while the first is there changes nothing. */
+  async add<Payload>(queueName: string, job: JobDefinition<Payload>, payload: Payload): Promise<void> {
+    const { name, data, opts } = jobToAdd(job, payload);
+    await this.queue(queueName).add(name, data, opts);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.open.values()].map((queue) => queue.close()));
+  }
+}
+
+/** What a handler gets besides its payload. */
+export interface JobContext {
+  /** Aborted when the process stops: leave what is not past its commit point. */
+  readonly signal: AbortSignal;
+  readonly job: Job;
+  readonly token: string | undefined;
+}
+
+export type JobHandler<Payload> = (payload: Payload, context: JobContext) => Promise<void>;
+
+/** A handler for every job of a catalog: a service that lacks one does not compile. */
+export type HandlersOf<Catalog extends Record<string, JobDefinition<never>>> = {
+  [Key in keyof Catalog]: Catalog[Key] extends JobDefinition<infer Payload> ? JobHandler<Payload> : never;
+};
+
+/**
+ * Takes jobs of one queue. Payloads are parsed at the door: a crafted or unknown job fails at once and for good.
+ * The caller closes the worker (with a limit: BullMQ's own close waits without one).
+ */
+export function createJobWorker<Catalog extends Record<string, JobDefinition<never>>>(options: {
+  queueName: string;
+  catalog: Catalog;
+  handlers: HandlersOf<Catalog>;
+  connection: Redis;
+  signal: AbortSignal;
+  settings?: Omit<WorkerOptions, 'connection'>;
+}): Worker {
+  const { queueName, catalog, handlers, connection, signal, settings } = options;
+  const byName = new Map(
+    Object.entries(catalog).map(([key, definition]) => [definition.name, { payload: definition.payload, handle: handlers[key as keyof Catalog] }]),
+  );
+  return new Worker(
+    queueName,
+    async (job, token) => {
+      const known = byName.get(job.name);
+      if (!known) throw new UnrecoverableError(`no handler for a job named ${job.name}`);
+      const payload = known.payload.safeParse(job.data);
+      if (!payload.success) throw new UnrecoverableError(`bad payload for ${job.name}: ${payload.error.message}`);
+      await known.handle(payload.data, { signal, job, token });
+    },
+    { ...settings, connection },
+  );
+}

@@ -1,0 +1,64 @@
+import { keys } from '../keys';
+import { prelude } from './prelude';
+
+/**
+ * One move: compares rev (and that the table allows it), writes, keeps the indexes, appends to the audit stream, publishes.
+ *
+ * KEYS  1 session:{id}
+ * ARGV  1 id  2 rev it starts from  3 to  4 states it may start from, comma separated  5 deadline ms or ''  6 is work: 1 or 0
+ *       7 actor  8 reason or ''  9 fields as JSON (null removes)  10 node that now holds data of it, or ''
+ *       11 tag of the snapshot that this move makes the session's own, or ''  12 digest that this move replaces, or ''
+ * Returns  'moved' | 'stale' (other rev, or the table forbids it) | 'absent'
+ */
+export const moveScript = `${prelude}
+local h = load(KEYS[1])
+if not h then return 'absent' end
+local id, to, from = ARGV[1], ARGV[3], h.state
+if h.rev ~= ARGV[2] then return 'stale' end
+if not string.find(',' .. ARGV[4] .. ',', ',' .. from .. ',', 1, true) then return 'stale' end
+local now = now_ms()
+redis.call('HSET', KEYS[1], 'state', to, 'rev', int(tonumber(h.rev) + 1), 'state_since', int(now))
+redis.call('HDEL', KEYS[1], 'step', 'reason')
+if ARGV[8] ~= '' then redis.call('HSET', KEYS[1], 'reason', ARGV[8]) end
+-- A terminal that has just opened is in use: the idle clock starts here, however long the start took.
+if to == 'running' and from ~= 'hibernating' then redis.call('HSET', KEYS[1], 'last_activity', int(now), 'activity_reason', 'opened') end
+write(KEYS[1], cjson.decode(ARGV[9]))
+if ARGV[10] ~= '' then
+  local nodes = h.nodes or ''
+  if not string.find(',' .. nodes .. ',', ',' .. ARGV[10] .. ',', 1, true) then
+    redis.call('HSET', KEYS[1], 'nodes', nodes == '' and ARGV[10] or nodes .. ',' .. ARGV[10])
+  end
+end
+if ARGV[11] ~= '' then redis.call('ZREM', '${keys.droppable}', id .. ' ' .. ARGV[11]) end
+if ARGV[12] ~= '' then redis.call('ZADD', '${keys.droppable}', int(now), id .. ' ' .. ARGV[12]) end
+h = load(KEYS[1])
+index(now, id, to, h, ARGV[5], ARGV[6])
+redis.call('HINCRBY', '${keys.counts}', from, -1)
+redis.call('HINCRBY', '${keys.counts}', to, 1)
+redis.call('INCR', '${keys.moves}')
+audit(now, 'move', id, from, to, h, ARGV[7], ARGV[8])
+publish('move', id, h)
+return 'moved'
+`;
+
+/**
+ * Removes the record of a session that is erased: the end of its life.
+ *
+ * KEYS  1 session:{id}
+ * ARGV  1 id  2 rev it starts from  3 actor
+ * Returns  'removed' | 'stale' (other rev, or not deleting) | 'absent'
+ */
+export const removeScript = `${prelude}
+local h = load(KEYS[1])
+if not h then return 'absent' end
+if h.rev ~= ARGV[2] or h.state ~= 'deleting' then return 'stale' end
+local now = now_ms()
+redis.call('DEL', KEYS[1])
+redis.call('SREM', 'user:' .. h.user_id .. ':sessions', ARGV[1])
+index(now, ARGV[1], 'removed', h, '', '0')
+redis.call('HINCRBY', '${keys.counts}', 'deleting', -1)
+redis.call('INCR', '${keys.moves}')
+audit(now, 'remove', ARGV[1], 'deleting', '', h, ARGV[3], '')
+publish('removed', ARGV[1], h)
+return 'removed'
+`;

@@ -1,0 +1,177 @@
+import { type SessionEvent, newSessionId } from '@vibe/contracts';
+import { type TestRedis, startRedis } from '@vibe/testkit';
+import { Redis } from 'ioredis';
+import { Epoch, SessionStore, SnapshotCare, keys, readAudit, subscribeToSessions } from '.';
+
+let server: TestRedis;
+let redis: Redis;
+let store: SessionStore;
+let epoch: Epoch;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterAll(async () => {
+  await redis.quit();
+  await server.stop();
+});
+beforeEach(async () => {
+  await redis.flushall();
+  store = new SessionStore(redis);
+  epoch = new Epoch(redis);
+  await epoch.open();
+});
+
+const create = (id = newSessionId(), userId = 'ann', maxPerUser = 3) => store.create({ id, userId, name: 'one', baseImage: 'base@sha256:x', maxPerUser, actor: 'test' });
+
+async function running(userId = 'ann') {
+  const made = await create(newSessionId(), userId);
+  if (made.outcome !== 'created') throw new Error(made.outcome);
+  const moved = await store.move({ id: made.record.id, rev: 1, to: 'running', actor: 'test', addNode: 'n1', set: { node_id: 'n1' } });
+  if (moved.outcome !== 'moved') throw new Error('not running');
+  return moved.record;
+}
+
+const skipClock = (ms: number) => redis.incrby(keys.clockOffset, ms);
+
+describe('the session store', () => {
+  it('lets exactly three of a hundred parallel creates through', async () => {
+    const results = await Promise.all(Array.from({ length: 100 }, () => create()));
+    expect(results.filter(({ outcome }) => outcome === 'created')).toHaveLength(3);
+    expect(await store.listByUser('ann')).toHaveLength(3);
+  });
+
+  it('names the sessions one has when the quota is used up, and does not count lost ones', async () => {
+    const first = await running();
+    await create();
+    await create();
+    const refused = await create();
+    expect(refused).toMatchObject({ outcome: 'quota_exceeded', sessions: [{ id: first.id }, {}, {}] });
+    await store.move({ id: first.id, rev: first.rev, to: 'lost', actor: 'test', reason: 'killed' });
+    expect((await create()).outcome).toBe('created');
+  });
+
+  it('creates nothing while there is no epoch', async () => {
+    await epoch.close();
+    expect((await create()).outcome).toBe('rebuilding');
+  });
+
+  it('lets one of many parallel moves from the same rev win, with one audit entry', async () => {
+    const { id, rev } = await running();
+    const results = await Promise.all(Array.from({ length: 50 }, () => store.move({ id, rev, to: 'hibernating', actor: 'test' })));
+    expect(results.filter(({ outcome }) => outcome === 'moved')).toHaveLength(1);
+    expect((await readAudit(redis, 100)).filter((entry) => entry.to === 'hibernating')).toHaveLength(1);
+  });
+
+  it('refuses what the table forbids and says how things are', async () => {
+    const { id, rev } = await running();
+    expect(await store.move({ id, rev, to: 'waking', actor: 'test' })).toMatchObject({ outcome: 'stale', record: { state: 'running', rev } });
+  });
+
+  it('keeps a reason only until the next move', async () => {
+    const { id, rev } = await running();
+    await store.move({ id, rev, to: 'hibernating', actor: 'test', reason: 'because' });
+    expect(await store.get(id)).toMatchObject({ reason: 'because' });
+    await store.move({ id, rev: rev + 1, to: 'running', actor: 'test' });
+    expect(await store.get(id)).not.toHaveProperty('reason');
+  });
+
+  it('finds the idle by the clock of Redis, and a touch takes them out again', async () => {
+    const { id, gen } = await running();
+    await skipClock(60_000);
+    expect(await store.idleSince(59_000, 10)).toEqual([id]);
+    expect(await store.idleSince(61_000, 10)).toEqual([]);
+    await store.touch({ id, gen, ageMs: 5_000, activityReason: 'input' });
+    expect(await store.idleSince(6_000, 10)).toEqual([]);
+    await store.touch({ id, gen, ageMs: 30_000, activityReason: 'cpu' });
+    expect(await store.get(id)).toMatchObject({ activity_reason: 'input' });
+  });
+
+  it('ignores a look at a generation that is gone', async () => {
+    const { id } = await running();
+    await skipClock(60_000);
+    await store.touch({ id, gen: 7, ageMs: 0, activityReason: 'input' });
+    expect(await store.idleSince(59_000, 10)).toEqual([id]);
+  });
+
+  it('knows what is overdue and renews a deadline by progress at the same rev only', async () => {
+    const made = await create();
+    if (made.outcome !== 'created') throw new Error();
+    const { id } = made.record;
+    expect(await store.progress({ id, rev: 1, set: { step: 'asked' }, deadlineMs: 60_000 })).toBe(true);
+    await skipClock(61_000);
+    expect(await store.overdue(10)).toEqual([id]);
+    expect(await store.progress({ id, rev: 2, set: {}, deadlineMs: 60_000 })).toBe(false);
+    expect(await store.overdue(10)).toEqual([id]);
+    expect(await store.inWork(10_000, 10)).toEqual([id]);
+  });
+
+  it('bounds the starts in flight and frees the place by the move', async () => {
+    const ids = await Promise.all([create(newSessionId(), 'a'), create(newSessionId(), 'b')]);
+    const [one, two] = ids.map((made) => (made.outcome === 'created' ? made.record.id : ''));
+    expect(await store.claimStartSlot({ id: one!, rev: 1, limit: 1 })).toBe('taken');
+    expect(await store.claimStartSlot({ id: one!, rev: 1, limit: 1 })).toBe('taken');
+    expect(await store.claimStartSlot({ id: two!, rev: 1, limit: 1 })).toBe('full');
+    await store.move({ id: one!, rev: 1, to: 'running', actor: 'test' });
+    expect(await store.claimStartSlot({ id: two!, rev: 1, limit: 1 })).toBe('taken');
+    expect(await store.claimStartSlot({ id: one!, rev: 1, limit: 1 })).toBe('stale');
+  });
+
+  it('publishes every move, and leaves nothing behind when a record is removed', async () => {
+    const events: SessionEvent[] = [];
+    const subscriber = new Redis(server.url);
+    await subscribeToSessions(subscriber, (event) => events.push(event), () => undefined);
+    const { id, rev } = await running();
+    await store.move({ id, rev, to: 'deleting', actor: 'test' });
+    expect(await store.remove({ id, rev, actor: 'test' })).toBe('stale');
+    expect(await store.remove({ id, rev: rev + 1, actor: 'test' })).toBe('removed');
+    expect(await store.remove({ id, rev: rev + 1, actor: 'test' })).toBe('removed');
+    await redis.ping();
+    await subscriber.quit();
+    expect(events.map(({ kind, state }) => `${kind} ${state}`)).toEqual(['move creating', 'move running', 'move deleting', 'removed deleting']);
+    expect((await redis.keys('*')).sort()).toEqual(['audit', 'sessions:counts', 'vibe:epoch', 'vibe:moves']);
+    expect(Object.values(await store.counts()).every((count) => count === 0)).toBe(true);
+  });
+
+  it('adopts only without an epoch, with a rev above every rev before', async () => {
+    const found = { id: newSessionId(), userId: 'ann', state: 'running', createdAt: 5, lastActivityAgeMs: 1_000, nodes: ['n1'], fields: { gen: 3, name: 'x', base_image: 'b', node_id: 'n1' } } as const;
+    expect(await epoch.adopt(found, 'reaper')).toBe('epoch');
+    await epoch.close();
+    expect(await epoch.adopt(found, 'reaper')).toBe('adopted');
+    const record = await store.get(found.id);
+    expect(record).toMatchObject({ state: 'running', gen: 3, nodes: ['n1'], created_at: 5 });
+    expect(record!.rev).toBeGreaterThan(1_000_000_000);
+    expect(await store.idleSince(500, 10)).toEqual([found.id]);
+  });
+
+  it('notices a Redis that was rewound, and not one that was rebuilt', async () => {
+    await running();
+    expect(await epoch.look()).toBe('open');
+    await redis.set(keys.moves, 1);
+    expect(await epoch.look()).toBe('rewound');
+    await epoch.close();
+    expect(await epoch.look()).toBe('absent');
+    await epoch.open();
+    expect(await epoch.look()).toBe('open');
+  });
+
+  it('says how long something without a record was seen, and forgets it when it is gone', async () => {
+    const care = new SnapshotCare(redis);
+    expect((await care.sight(['a'])).get('a')).toBe(0);
+    await skipClock(60_000);
+    expect((await care.sight(['a', 'b'])).get('a')).toBeGreaterThanOrEqual(60_000);
+    await care.sight(['b']);
+    expect((await care.sight(['a'])).get('a')).toBe(0);
+  });
+
+  it('keeps the tag of the commit point and gives the replaced digest free', async () => {
+    const care = new SnapshotCare(redis);
+    const { id, rev } = await running();
+    await care.expectTag(id, 'g1-r3-aaaaaaaa', 0);
+    await store.move({ id, rev, to: 'hibernating', actor: 'test' });
+    const old = `sha256:${'0'.repeat(64)}`;
+    await store.move({ id, rev: rev + 1, to: 'hibernated', actor: 'test', keepTag: 'g1-r3-aaaaaaaa', dropDigest: old });
+    expect(await care.due(10)).toEqual([{ session_id: id, reference: old }]);
+  });
+});

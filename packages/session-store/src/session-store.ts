@@ -1,0 +1,194 @@
+import {
+  type ActivityReason,
+  type RecordFields,
+  type SessionRecord,
+  type SessionState,
+  WAIT_IN_LINE_MS,
+  isLegalMove,
+  sessionRecordSchema,
+  sessionStates,
+  stateTable,
+} from '@vibe/contracts';
+import type { Redis } from 'ioredis';
+import { keys } from './keys';
+import { type Script, runScript, script } from './script-runner';
+import { dueScript, nowScript, progressScript, renameScript, startSlotScript, touchScript } from './scripts/clock';
+import { createScript } from './scripts/create';
+import { moveScript, removeScript } from './scripts/move';
+
+const scripts = {
+  create: script(createScript),
+  move: script(moveScript),
+  remove: script(removeScript),
+  progress: script(progressScript),
+  touch: script(touchScript),
+  startSlot: script(startSlotScript),
+  rename: script(renameScript),
+  now: script(nowScript),
+  due: script(dueScript),
+};
+
+export interface MoveOptions {
+  readonly id: string;
+  /** The revision this move starts from. */
+  readonly rev: number;
+  readonly to: SessionState;
+  /** Who moves: `user:…` or the service's name. Goes into the audit stream. */
+  readonly actor: string;
+  readonly set?: RecordFields;
+  /** One sentence for the user and the audit stream; kept in the record until the next move. */
+  readonly reason?: string;
+  /** A node that from now on holds data of this session. */
+  readonly addNode?: string;
+  /** Overrides the table's deadline, in ms from now (the TTL of a hibernated session). */
+  readonly deadlineMs?: number;
+  /** The registry tag that becomes the session's own by this move: no longer droppable. */
+  readonly keepTag?: string;
+  /** The digest that this move replaces: droppable from now on. */
+  readonly dropDigest?: string;
+}
+
+export type MoveResult = { outcome: 'moved'; record: SessionRecord } | { outcome: 'stale'; record: SessionRecord | null };
+
+export type CreateResult = { outcome: 'created'; record: SessionRecord } | { outcome: 'quota_exceeded'; sessions: SessionRecord[] } | { outcome: 'rebuilding' };
+
+/** Strings for Lua: its own number format would cut long numbers. `null` stays, it removes the field. */
+export function encodeFields(fields: RecordFields): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(fields).flatMap(([field, value]) => (value === undefined ? [] : [[field, value === null ? null : String(value)]]))));
+}
+
+/** The deadline a claim starts with: work waits in line first, and its own limit starts when it starts. */
+function deadlineOf(to: SessionState, given: number | undefined): string {
+  const rule = stateTable[to];
+  const ms = given ?? (rule.isWork ? Math.max(WAIT_IN_LINE_MS, rule.deadlineMs ?? 0) : rule.deadlineMs);
+  return ms === null ? '' : String(Math.round(ms));
+}
+
+const countingStates = sessionStates.filter((state) => stateTable[state].countsInQuota).join(',');
+
+/** The records of all sessions. Every change is one Lua script; a lost reply is no failure: read the record, it decides. */
+export class SessionStore {
+  constructor(private readonly redis: Redis) {}
+
+  private run(which: Script, keyNames: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return runScript(this.redis, which, keyNames, args.map(String));
+  }
+
+  /** Redis' time in ms, with the tests' offset. */
+  async now(): Promise<number> {
+    return Number(await this.run(scripts.now, [], []));
+  }
+
+  /** The record, or null when there is none. */
+  async get(id: string): Promise<SessionRecord | null> {
+    const hash = await this.redis.hgetall(keys.session(id));
+    return Object.keys(hash).length === 0 ? null : sessionRecordSchema.parse(hash);
+  }
+
+  /** The records of several sessions in one round trip; absent ones are left out. */
+  async getMany(ids: readonly string[]): Promise<SessionRecord[]> {
+    const pipeline = this.redis.pipeline();
+    for (const id of ids) pipeline.hgetall(keys.session(id));
+    const replies = (await pipeline.exec()) ?? [];
+    return replies.flatMap(([error, hash]) => {
+      if (error) throw error;
+      return Object.keys(hash as object).length === 0 ? [] : [sessionRecordSchema.parse(hash)];
+    });
+  }
+
+  /** All sessions of a user, the oldest first. */
+  async listByUser(userId: string): Promise<SessionRecord[]> {
+    const records = await this.getMany(await this.redis.smembers(keys.userSessions(userId)));
+    return records.sort((a, b) => a.created_at - b.created_at || a.id.localeCompare(b.id));
+  }
+
+  /** Checks the quota and claims `creating` at gen 1, rev 1. Safe to repeat with the same id. */
+  async create(options: { id: string; userId: string; name: string; baseImage: string; maxPerUser: number; actor: string }): Promise<CreateResult> {
+    const { id, userId, name, baseImage, maxPerUser, actor } = options;
+    const fields = encodeFields({ name, base_image: baseImage });
+    const reply = await this.run(scripts.create, [keys.session(id), keys.userSessions(userId)], [id, userId, maxPerUser, countingStates, deadlineOf('creating', undefined), actor, fields]);
+    if (reply === 'quota') return { outcome: 'quota_exceeded', sessions: await this.listByUser(userId) };
+    if (reply === 'rebuilding') return { outcome: 'rebuilding' };
+    const record = await this.get(id);
+    if (!record) throw new Error(`session ${id} vanished right after it was created`);
+    return { outcome: 'created', record };
+  }
+
+  /**
+   * Moves a session to another state, if its record still is at `rev` and the table allows the move.
+   * `stale` carries the record as it is now: whoever lost the race decides anew from it.
+   */
+  async move(options: MoveOptions): Promise<MoveResult> {
+    const { id, rev, to, actor, set = {}, reason = '', addNode = '', keepTag = '', dropDigest = '' } = options;
+    const from = sessionStates.filter((state) => isLegalMove(state, to)).join(',');
+    const isWork = stateTable[to].isWork ? '1' : '0';
+    const args = [id, rev, to, from, deadlineOf(to, options.deadlineMs), isWork, actor, reason, encodeFields(set), addNode, keepTag, dropDigest];
+    const reply = await this.run(scripts.move, [keys.session(id)], args);
+    const record = await this.get(id);
+    return reply === 'moved' && record ? { outcome: 'moved', record } : { outcome: 'stale', record };
+  }
+
+  /** Removes the record of an erased session (`deleting` → gone). `absent` counts as removed. */
+  async remove(options: { id: string; rev: number; actor: string }): Promise<'removed' | 'stale'> {
+    const reply = await this.run(scripts.remove, [keys.session(options.id)], [options.id, options.rev, options.actor]);
+    return reply === 'stale' ? 'stale' : 'removed';
+  }
+
+  /** Work got further: same state and rev, fields written, deadline renewed. False when the record has moved on. */
+  async progress(options: { id: string; rev: number; set: RecordFields; deadlineMs?: number }): Promise<boolean> {
+    const { id, rev, set, deadlineMs } = options;
+    return (await this.run(scripts.progress, [keys.session(id)], [id, rev, deadlineMs ?? '', encodeFields(set)])) === 1;
+  }
+
+  /** Somebody used the session `ageMs` ago: sets the idle clock, never back. Without `gen` it holds for any generation. */
+  async touch(options: { id: string; gen?: number; ageMs: number; activityReason: ActivityReason }): Promise<void> {
+    await this.run(scripts.touch, [keys.session(options.id)], [options.id, options.gen ?? '', Math.round(options.ageMs), options.activityReason]);
+  }
+
+  /** The session was looked at and nothing new was seen of its use. */
+  async looked(options: { id: string; gen: number }): Promise<void> {
+    await this.run(scripts.touch, [keys.session(options.id)], [options.id, options.gen, '', '']);
+  }
+
+  /** Gives a session another name; null when it is absent. */
+  async rename(options: { id: string; name: string }): Promise<SessionRecord | null> {
+    await this.run(scripts.rename, [keys.session(options.id)], [options.id, options.name]);
+    return this.get(options.id);
+  }
+
+  /** Takes one of `limit` places for starts in flight; freed by the move out of `creating` or `waking`. Safe to repeat. */
+  async claimStartSlot(options: { id: string; rev: number; limit: number }): Promise<'taken' | 'full' | 'stale'> {
+    return (await this.run(scripts.startSlot, [keys.session(options.id)], [options.id, options.rev, options.limit])) as 'taken' | 'full' | 'stale';
+  }
+
+  /** Running sessions nobody has used for `ms`, the longest idle first. */
+  idleSince(ms: number, limit: number): Promise<string[]> {
+    return this.due(keys.byActivity, ms, limit);
+  }
+
+  /** Sessions whose state is overdue. */
+  overdue(limit: number): Promise<string[]> {
+    return this.due(keys.byDeadline, 0, limit);
+  }
+
+  /** Sessions whose state says that work is under way since `ms` or longer. */
+  inWork(ms: number, limit: number): Promise<string[]> {
+    return this.due(keys.inWork, ms, limit);
+  }
+
+  private async due(set: string, ms: number, limit: number): Promise<string[]> {
+    return (await this.run(scripts.due, [set], [Math.round(ms), limit])) as string[];
+  }
+
+  /** When the state of a session is overdue, in ms of Redis' clock; null when it has no deadline. */
+  async deadlineOf(id: string): Promise<number | null> {
+    const score = await this.redis.zscore(keys.byDeadline, id);
+    return score === null ? null : Number(score);
+  }
+
+  /** How many sessions are in each state. */
+  async counts(): Promise<Record<SessionState, number>> {
+    const hash = await this.redis.hgetall(keys.counts);
+    return Object.fromEntries(sessionStates.map((state) => [state, Number(hash[state] ?? 0)])) as Record<SessionState, number>;
+  }
+}

@@ -1,0 +1,55 @@
+import type { Redis } from 'ioredis';
+import { keys } from './keys';
+import { runScript, script } from './script-runner';
+import { dueScript, nowScript } from './scripts/clock';
+
+const due = script(dueScript);
+const now = script(nowScript);
+
+/** One thing in the registry that may go: a tag that was never proven, or a digest that a newer snapshot replaced. */
+export interface Droppable {
+  readonly session_id: string;
+  /** A tag, or `sha256:…`. */
+  readonly reference: string;
+}
+
+/** What may go from the registry, and first sightings of what has no record. */
+export class SnapshotCare {
+  constructor(private readonly redis: Redis) {}
+
+  /** Before a push: this tag may be dropped after `ms`, unless the commit point keeps it. */
+  async expectTag(sessionId: string, tag: string, ms: number): Promise<void> {
+    const at = Number(await runScript(this.redis, now, [], [])) + ms;
+    await this.redis.zadd(keys.droppable, at, `${sessionId} ${tag}`);
+  }
+
+  /** What is due to be dropped. */
+  async due(limit: number): Promise<Droppable[]> {
+    const members = (await runScript(this.redis, due, [keys.droppable], ['0', String(limit)])) as string[];
+    return members.map((member) => {
+      const [session_id = '', reference = ''] = member.split(' ');
+      return { session_id, reference };
+    });
+  }
+
+  /** It is gone from the registry (or must stay). */
+  async settle(droppable: Droppable): Promise<void> {
+    await this.redis.zrem(keys.droppable, `${droppable.session_id} ${droppable.reference}`);
+  }
+
+  /**
+   * Remembers what a reconcile round saw without a record, and forgets what it saw no more.
+   * Returns how long each has been seen, in ms: destroying needs two sightings far enough apart.
+   */
+  async sight(seen: readonly string[]): Promise<Map<string, number>> {
+    const at = Number(await runScript(this.redis, now, [], []));
+    const before = await this.redis.hgetall(keys.sightings);
+    const gone = Object.keys(before).filter((key) => !seen.includes(key));
+    const fresh = seen.filter((key) => !(key in before));
+    const update = this.redis.multi();
+    if (gone.length > 0) update.hdel(keys.sightings, ...gone);
+    for (const key of fresh) update.hset(keys.sightings, key, at);
+    await update.exec();
+    return new Map(seen.map((key) => [key, at - Number(before[key] ?? at)]));
+  }
+}
