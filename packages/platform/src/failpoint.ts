@@ -1,0 +1,42 @@
+export const failpointActions = ['kill', 'throw', 'hang'] as const;
+export type FailpointAction = (typeof failpointActions)[number];
+
+let armed: ReadonlyMap<string, FailpointAction> = new Map();
+
+/**
+ * Reads `VIBE_FAILPOINTS`, e.g. `hibernate.after-push=kill,wake.before-create=throw`, and arms what it names; an empty text
+ * disarms all. Throws on anything it does not understand: a fault test that tests nothing is worse than none.
+ */
+export function armFailpoints(text: string): void {
+  const entries = text.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '');
+  armed = new Map(
+    entries.map((entry) => {
+      const match = /^([a-z][a-z0-9.-]*)=(kill|throw|hang)$/.exec(entry);
+      if (!match) throw new Error(`VIBE_FAILPOINTS: "${entry}" is not name=kill|throw|hang`);
+      return [match[1] as string, match[2] as FailpointAction];
+    }),
+  );
+}
+
+/** The names that are armed now. */
+export function armedFailpoints(): string[] {
+  return [...armed.keys()];
+}
+
+/**
+ * A named step at which a test may break the process: killed like by `kill -9`, an error, or no answer for ever. Does
+ * nothing unless armed. The names are literals, so that a search lists them all.
+ */
+export async function failpoint(name: string): Promise<void> {
+  const action = armed.get(name);
+  if (action === undefined) return;
+  switch (action) {
+    case 'kill':
+      process.kill(process.pid, 'SIGKILL');
+      return new Promise(() => {});
+    case 'hang':
+      return new Promise(() => {});
+    case 'throw':
+      throw new Error(`failpoint ${name}`);
+  }
+}
