@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# Brings a bare machine to where our scripts can work: programs, an Engine that runs, Node.js, pnpm, the workspace's
+# packages. Every function only adds what is missing and may be repeated. Source lib/steps.sh first.
+
+VIBE_ROOT=${VIBE_ROOT:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+# shellcheck source=scripts/lib/packages.sh
+source "$VIBE_ROOT/scripts/lib/packages.sh"
+# shellcheck source=scripts/lib/engine.sh
+source "$VIBE_ROOT/scripts/lib/engine.sh"
+# shellcheck source=scripts/lib/node.sh
+source "$VIBE_ROOT/scripts/lib/node.sh"
+
+need_root() {
+  ((EUID == 0)) || die "this installs packages and talks to the Engine: run it as root (sudo $0)"
+}
+
+# What every installation needs: to run the scripts, to make secrets and certificates, to set the node's rules.
+ensure_programs() {
+  need_programs openssl=openssl iptables=iptables ip=iproute2 nft=nftables curl=curl,ca-certificates tar=tar xz=xz-utils ps=procps
+}
+
+# What the tests need on top: a real Redis, a real browser, the scripts' linter.
+ensure_test_programs() {
+  need_programs redis-server=redis-server git=git shellcheck=shellcheck
+  if ! command -v chromium >/dev/null && has_apt; then
+    freshen_apt
+    # Ubuntu has Chromium only as a snap: there the browser is the person's to bring (the test that needs it says so).
+    if package_exists chromium; then install_packages chromium fonts-dejavu-core; fi
+  fi
+}
+
+ensure_toolchain() {
+  ensure_node
+  ensure_pnpm
+}
