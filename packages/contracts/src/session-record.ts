@@ -23,8 +23,9 @@ export type Snapshot = z.output<typeof snapshotSchema>;
 
 /**
  * One session as Redis keeps it (`session:{id}`, a hash of strings). Times are ms of Redis' clock. A field that does not
- * apply is absent. `nodes` are the nodes that ever held this session's data since it was made; `missing_looks` counts
- * consecutive looks on which the registry itself said that the snapshot is not there.
+ * apply is absent. `nodes` are the nodes that ever held this session's data since it was made; `missing_since` is the
+ * first of consecutive looks on which the registry itself said that the snapshot is not there. `failures` counts attempts to sleep or
+ * wake that failed in a row; `retry_after` is when the next one makes sense.
  */
 export const sessionRecordSchema = z.object({
   id: sessionIdSchema,
@@ -52,6 +53,7 @@ export const sessionRecordSchema = z.object({
   snapshot_rev: z.coerce.number().int().optional(),
   missing_since: time.optional(),
   retry_after: time.optional(),
+  failures: z.coerce.number().int().nonnegative().default(0),
   reason: optionalText,
 });
 

@@ -134,6 +134,15 @@ describe('the session store', () => {
     expect(Object.values(await store.counts()).every((count) => count === 0)).toBe(true);
   });
 
+  it('forgets node by node where an erased session was, and only while it is being erased', async () => {
+    const { id, rev } = await running();
+    expect(await store.forgetNode({ id, rev, nodeId: 'n1' })).toBeNull();
+    await store.move({ id, rev, to: 'deleting', actor: 'test', addNode: 'n2' });
+    expect(await store.forgetNode({ id, rev: rev + 1, nodeId: 'n1' })).toBe(1);
+    expect(await store.forgetNode({ id, rev: rev + 1, nodeId: 'n1' })).toBe(1);
+    expect(await store.forgetNode({ id, rev: rev + 1, nodeId: 'n2' })).toBe(0);
+  });
+
   it('adopts only without an epoch, with a rev above every rev before', async () => {
     const found = { id: newSessionId(), userId: 'ann', state: 'running', createdAt: 5, lastActivityAgeMs: 1_000, nodes: ['n1'], fields: { gen: 3, name: 'x', base_image: 'b', node_id: 'n1' } } as const;
     expect(await epoch.adopt(found, 'reaper')).toBe('epoch');

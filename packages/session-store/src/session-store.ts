@@ -14,12 +14,13 @@ import { keys } from './keys';
 import { type Script, runScript, script } from './script-runner';
 import { dueScript, nowScript, progressScript, renameScript, startSlotScript, touchScript } from './scripts/clock';
 import { createScript } from './scripts/create';
-import { moveScript, removeScript } from './scripts/move';
+import { forgetNodeScript, moveScript, removeScript } from './scripts/move';
 
 const scripts = {
   create: script(createScript),
   move: script(moveScript),
   remove: script(removeScript),
+  forgetNode: script(forgetNodeScript),
   progress: script(progressScript),
   touch: script(touchScript),
   startSlot: script(startSlotScript),
@@ -134,6 +135,12 @@ export class SessionStore {
     return reply === 'stale' ? 'stale' : 'removed';
   }
 
+  /** This node holds nothing of the erased session any more. Returns how many still do; null when the record moved on. Safe to repeat. */
+  async forgetNode(options: { id: string; rev: number; nodeId: string }): Promise<number | null> {
+    const left = (await this.run(scripts.forgetNode, [keys.session(options.id)], [options.id, options.rev, options.nodeId])) as number;
+    return left < 0 ? null : left;
+  }
+
   /** Work got further: same state and rev, fields written, deadline renewed. False when the record has moved on. */
   async progress(options: { id: string; rev: number; set: RecordFields; deadlineMs?: number }): Promise<boolean> {
     const { id, rev, set, deadlineMs } = options;
@@ -178,6 +185,11 @@ export class SessionStore {
 
   private async due(set: string, ms: number, limit: number): Promise<string[]> {
     return (await this.run(scripts.due, [set], [Math.round(ms), limit])) as string[];
+  }
+
+  /** The ids of all running sessions: for one look after a restart, never for a sweep. */
+  allRunning(): Promise<string[]> {
+    return this.redis.zrange(keys.byActivity, 0, -1);
   }
 
   /** When the state of a session is overdue, in ms of Redis' clock; null when it has no deadline. */

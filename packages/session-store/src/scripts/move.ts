@@ -62,3 +62,24 @@ audit(now, 'remove', ARGV[1], 'deleting', '', h, ARGV[3], '')
 publish('removed', ARGV[1], h)
 return 'removed'
 `;
+
+/**
+ * A node confirmed that it holds nothing of an erased session any more.
+ *
+ * KEYS  1 session:{id}
+ * ARGV  1 id  2 rev  3 node
+ * Returns  how many nodes still hold data | -1 (other rev, not deleting, or absent)
+ */
+export const forgetNodeScript = `${prelude}
+local h = load(KEYS[1])
+if not h or h.rev ~= ARGV[2] or h.state ~= 'deleting' then return -1 end
+local left, count = {}, 0
+for node in string.gmatch(h.nodes or '', '[^,]+') do
+  if node ~= ARGV[3] then
+    count = count + 1
+    left[count] = node
+  end
+end
+redis.call('HSET', KEYS[1], 'nodes', table.concat(left, ','))
+return count
+`;
