@@ -11,6 +11,8 @@ export interface RedisOptions {
   /** Shown by CLIENT LIST. */
   readonly name: string;
   readonly logger: Logger;
+  /** How long a request's command waits for its answer; 2 s unless told. */
+  readonly answerLimitMs?: number;
 }
 
 const ANSWER_LIMIT_MS = 2_000;
@@ -20,11 +22,13 @@ export function connectRedis(url: string, options: RedisOptions): Redis {
   const redis = new Redis(url, {
     connectionName: options.name,
     connectTimeout: ANSWER_LIMIT_MS,
+    // ioredis keeps the process alive for this long after a disconnect, be the socket closed or not.
+    disconnectTimeout: 300,
     retryStrategy: (times) => Math.min(times * 100, 1_000),
     ...(options.purpose === 'workers'
       ? { maxRetriesPerRequest: null }
       : // A command whose reply was lost is never sent again behind the caller's back: the caller reads the record.
-        { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnfulfilledCommands: false, commandTimeout: ANSWER_LIMIT_MS }),
+        { maxRetriesPerRequest: 0, enableOfflineQueue: false, autoResendUnfulfilledCommands: false, commandTimeout: options.answerLimitMs ?? ANSWER_LIMIT_MS }),
   });
   logAbsence(redis, options.logger.child({ redis: options.name }));
   return redis;

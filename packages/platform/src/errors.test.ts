@@ -1,0 +1,22 @@
+import { CodedError, codeOf, isCoded } from './errors';
+
+describe('a coded error', () => {
+  it('keeps code, sentence, details and the error that led to it', () => {
+    const cause = new Error('socket closed');
+    const error = new CodedError('unavailable', 'try again', { cause, details: { tries: 1 }, retryable: true, retryAfterS: 2 });
+    expect(error).toMatchObject({ code: 'unavailable', message: 'try again', cause, details: { tries: 1 }, retryable: true, retryAfterS: 2 });
+    expect(error).toBeInstanceOf(Error);
+  });
+
+  it('is told from others by its code', () => {
+    expect(isCoded(new CodedError('a', 'a'))).toBe(true);
+    expect(isCoded(new CodedError('a', 'a'), 'b')).toBe(false);
+    expect(isCoded(Object.assign(new Error('x'), { code: 'a' }), 'a')).toBe(false);
+  });
+
+  it('has a code like system errors have', () => {
+    expect(codeOf(new CodedError('a', 'a'))).toBe('a');
+    expect(codeOf(Object.assign(new Error('x'), { code: 'ENOENT' }))).toBe('ENOENT');
+    expect([codeOf(new Error('x')), codeOf(null), codeOf('ENOENT'), codeOf({ code: 5 })]).toEqual([null, null, null, null]);
+  });
+});
