@@ -7,8 +7,8 @@ VIBE_ROOT=${VIBE_ROOT:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 source "$VIBE_ROOT/scripts/lib/packages.sh"
 # shellcheck source=scripts/lib/engine.sh
 source "$VIBE_ROOT/scripts/lib/engine.sh"
-# shellcheck source=scripts/lib/node.sh
-source "$VIBE_ROOT/scripts/lib/node.sh"
+# shellcheck source=scripts/lib/nodejs.sh
+source "$VIBE_ROOT/scripts/lib/nodejs.sh"
 
 need_root() {
   ((EUID == 0)) || die "this installs packages and talks to the Engine: run it as root (sudo $0)"
