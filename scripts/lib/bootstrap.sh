@@ -29,7 +29,15 @@ ensure_test_programs() {
   fi
 }
 
+# What it takes to make stand-ins for upstream images, where no public registry answers. Source lib/images.sh first.
+ensure_standin_tools() {
+  local image=debian:trixie-slim
+  if [[ $VIBE_IMAGES == pull ]] || is_official_here "$image" || pull_image "$image"; then return 0; fi
+  need_programs mmdebstrap=mmdebstrap
+  [[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]] || install_packages debian-archive-keyring
+}
+
 ensure_toolchain() {
-  ensure_node
+  ensure_nodejs
   ensure_pnpm
 }

@@ -61,7 +61,7 @@ fetch_node() {
 }
 
 # Makes sure `node` (20.19 or newer) and `npm` are on the path.
-ensure_node() {
+ensure_nodejs() {
   if has_fine_node && command -v npm >/dev/null; then return 0; fi
   if use_cached_node; then
     note "Node.js $(node --version) from the cache ($VIBE_CACHE)"

@@ -3,16 +3,15 @@
 # Source lib/steps.sh first.
 
 VIBE_SETTINGS_FILE=${VIBE_SETTINGS_FILE:-/etc/vibeswarm/settings.env}
-VIBE_STACKS_DIR=${VIBE_STACKS_DIR:-$VIBE_ROOT/stacks}
 
 # Settings of the scripts themselves; the stack files name all others.
-VIBE_SCRIPT_SETTINGS=(VIBE_PUBLIC_HOST OVERLAY_NETWORK OVERLAY_SUBNET VIBE_CACHE VIBE_IMAGES VIBE_DEBIAN_MIRROR VIBE_DEBIAN_SECURITY_MIRROR
-  VIBE_ADVERTISE_ADDR)
+VIBE_SCRIPT_SETTINGS=(VIBE_PUBLIC_HOST OVERLAY_NETWORK OVERLAY_SUBNET CONTROL_SUBNET VIBE_ADVERTISE_ADDR VIBE_TLS VIBE_STACKS_LIMIT_S
+  VIBE_CACHE VIBE_IMAGES VIBE_DEBIAN_MIRROR VIBE_DEBIAN_SECURITY_MIRROR)
 
 # Prints every setting's name: those that the stack files take, and the scripts' own.
 setting_names() {
-  { grep -ohE '\$\{[A-Z][A-Z0-9_]*' "$VIBE_STACKS_DIR"/*.yml 2>/dev/null | tr -dc 'A-Z0-9_\n' || true
-    printf '%s\n' "${VIBE_SCRIPT_SETTINGS[@]}"; } | sort -u
+  "$VIBE_ROOT/scripts/stacks" names
+  printf '%s\n' "${VIBE_SCRIPT_SETTINGS[@]}"
 }
 
 # Prints what is wrong with the settings file, one problem a line (nothing when all is well or there is no file).
