@@ -10,7 +10,6 @@ describe('the catalog of jobs', () => {
       jobToAdd(swarmJobs.start, { session_id, rev: 1 }),
       jobToAdd(swarmJobs.retire, { session_id, rev: 2, gen: 1, service_id: 'x' }),
       jobToAdd(swarmJobs.erase, { session_id, rev: 1 }),
-      jobToAdd(swarmJobs.collect, {}),
       jobToAdd(nodeJobs.hibernate, { session_id, rev: 1 }),
       jobToAdd(nodeJobs.dropImage, { session_id, digest, rev: 4 }),
       jobToAdd(nodeJobs.prepull, { image: 'registry:5000/vibe-terminal@sha256:abc' }),

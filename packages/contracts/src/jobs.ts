@@ -46,8 +46,6 @@ export const swarmJobs = {
   ),
   /** Erases a session that is `deleting`: service, secret, registry; asks every node that held it to drop its images. */
   erase: define('erase', sessionWork, idOfSessionWork('erase'), retried),
-  /** The registry's guarded garbage collection. One at a time: a second add while one waits means the same. */
-  collect: define('collect', z.strictObject({}), () => 'collect', once),
 } as const;
 
 /** Jobs of the queue `node-{nodeId}`: taken by the agent on that node alone. */
