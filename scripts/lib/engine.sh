@@ -57,7 +57,7 @@ clean_after_crash() {
 # Starts dockerd by hand in a session of its own, so that it outlives this script and its terminal.
 start_engine_by_hand() {
   note "starting dockerd by hand (no systemd runs here); its log is $VIBE_ENGINE_LOG, and it does not come back by itself after a reboot"
-  setsid dockerd >>"$VIBE_ENGINE_LOG" 2>&1 </dev/null &
+  setsid dockerd >>"$VIBE_ENGINE_LOG" 2>&1 </dev/null 9>&- &
   disown
 }
 

@@ -143,9 +143,12 @@ is_installed() {
     docker service inspect vibe-edge_traefik >/dev/null 2>&1
 }
 
-# 0 when this machine's Swarm carries our networks or our mark: made or taken over by swarm-init.
+# 0 when this machine's Swarm was made, or taken over, by swarm-init.
 is_our_swarm() {
-  [[ -d /etc/vibeswarm ]] && docker network inspect "${OVERLAY_NETWORK:-vibe-overlay}" >/dev/null 2>&1
+  local id
+  id=$(engine_info '{{.Swarm.Cluster.ID}}')
+  [[ -n $id ]] || return 1
+  [[ $(cat /etc/vibeswarm/cluster 2>/dev/null) == "$id" || (-e /etc/vibeswarm/made-swarm && ! -s /etc/vibeswarm/made-swarm) ]]
 }
 
 check_swarm_membership() {
@@ -153,8 +156,8 @@ check_swarm_membership() {
   case "$(engine_info '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}')" in
     inactive*) ;;
     'active true')
-      is_our_swarm || [[ -n ${VIBE_USE_SWARM:-} ]] ||
-        problem 'this machine is a manager of a Swarm that is not ours: use another machine, or set VIBE_USE_SWARM=1 to install into this Swarm (its heartbeat and task history are then changed)'
+      is_our_swarm || [[ ${VIBE_ADOPT:-no} == yes ]] ||
+        problem 'this machine manages a Swarm that is not ours: use another machine, or install into this Swarm with --adopt (its heartbeat and task history are then changed)'
       ;;
     'active false') problem 'this machine is a worker of another Swarm: run this on a manager, or take the machine out with "docker swarm leave" first' ;;
     locked*) problem "this machine's Swarm is locked: unlock it with \"docker swarm unlock\"" ;;
@@ -184,6 +187,20 @@ nets_overlap() {
     }'
 }
 
+# Another image store is changed for the right one where nothing is in it; where something is, that is its owner's decision.
+check_image_store() {
+  local is cure
+  is="$(engine_info '{{.Driver}}') $(engine_info '{{.DriverStatus}}')"
+  cure='put "storage-driver": "overlay2", "features": {"containerd-snapshotter": false} into /etc/docker/daemon.json and restart the Engine (its present images and containers are then out of sight)'
+  case $is in
+    *io.containerd.snapshotter*)
+      [[ -z $(docker ps -aq) && -z $(docker image ls -q) ]] || problem "the Engine keeps its images in containerd, where a commit compresses while a session is frozen: $cure"
+      ;;
+    overlay2\ *) ;;
+    *) problem "the Engine's storage driver is ${is%% *}: $cure" ;;
+  esac
+}
+
 check_engine() {
   if [[ -n ${DOCKER_HOST:-} && $DOCKER_HOST != unix:///var/run/docker.sock ]]; then
     problem "DOCKER_HOST=$DOCKER_HOST points to another Engine: unset it (this installs on the machine it runs on)"
@@ -195,8 +212,7 @@ check_engine() {
   ((major > 20 || (major == 20 && ${minor:-0} >= 10))) || problem "the Engine is $version: upgrade it to 20.10 or newer"
   [[ $(engine_info '{{.LiveRestoreEnabled}}') == false ]] ||
     problem 'the Engine has live-restore, which Swarm refuses: take "live-restore" out of /etc/docker/daemon.json and restart the Engine'
-  [[ $(engine_info '{{.Driver}}') == overlay2 ]] ||
-    problem "the Engine's storage driver is $(engine_info '{{.Driver}}'): put \"storage-driver\": \"overlay2\" and \"features\": {\"containerd-snapshotter\": false} into /etc/docker/daemon.json and restart the Engine (its present images are then out of sight)"
+  check_image_store
   [[ $(engine_info '{{.SecurityOptions}}') != *rootless* ]] || problem 'the Engine is rootless, and Swarm networks need a root one: install the ordinary Docker Engine'
 }
 
