@@ -19,9 +19,9 @@ function forge(changes: { header?: object; claims?: object; key?: string }): str
 
 describe('a token', () => {
   it('says whose it is and what they may', () => {
-    expect(tokens.verify(good)).toEqual({ userId: 'ada', roles: ['admin'] });
-    expect(tokens.verify(tokens.sign({ userId: 'bob@example.org', roles: [] }, 60))).toEqual({ userId: 'bob@example.org', roles: [] });
-    expect(tokens.verify(forge({}))).toEqual({ userId: 'ada', roles: ['admin'] });
+    expect(tokens.verify(good)).toEqual({ userId: 'ada', roles: ['admin'], leftS: 60 });
+    expect(tokens.verify(tokens.sign({ userId: 'bob@example.org', roles: [] }, 60))).toEqual({ userId: 'bob@example.org', roles: [], leftS: 60 });
+    expect(tokens.verify(forge({}))).toEqual({ userId: 'ada', roles: ['admin'], leftS: 60 });
   });
 
   it('is refused once it has expired', () => {
@@ -72,7 +72,7 @@ describe('a token', () => {
   });
 
   it('gives nothing for a role that nobody knows', () => {
-    expect(tokens.verify(forge({ claims: { roles: ['root', 'admin '] } }))).toEqual({ userId: 'ada', roles: [] });
+    expect(tokens.verify(forge({ claims: { roles: ['root', 'admin '] } }))).toEqual({ userId: 'ada', roles: [], leftS: 60 });
   });
 
   it('is not made for a name that is no user id', () => {

@@ -33,11 +33,16 @@ export interface TokenSubject {
   readonly roles: readonly Role[];
 }
 
+export interface VerifiedToken extends TokenSubject {
+  /** How long it is still good for, in seconds. */
+  readonly leftS: number;
+}
+
 export interface Tokens {
   /** A signed token. Throws `bad_request` for a user id outside its alphabet. */
   sign(subject: TokenSubject, lifeS: number): string;
   /** Whose token it is, or null when it is not ours, not for us, expired, not yet valid or changed. Never throws. */
-  verify(token: string): TokenSubject | null;
+  verify(token: string): VerifiedToken | null;
 }
 
 /** Names a key without telling it. */
@@ -67,9 +72,11 @@ export function createTokens(options: { key: string; nowS?: () => number }): Tok
       if (token.length > MAX_TOKEN_LENGTH) return null;
       const key = byKid.get(kidIn(token) ?? '');
       if (key === undefined) return null;
-      const payload = verifySignature(token, key, nowS());
-      const claims = claimsSchema.safeParse(payload);
-      return claims.success ? { userId: claims.data.sub, roles: roles.filter((role) => claims.data.roles.includes(role)) } : null;
+      const now = nowS();
+      const claims = claimsSchema.safeParse(verifySignature(token, key, now));
+      if (!claims.success) return null;
+      const { sub, exp, roles: claimed } = claims.data;
+      return { userId: sub, roles: roles.filter((role) => claimed.includes(role)), leftS: Math.max(0, exp - now) };
     },
   };
 }

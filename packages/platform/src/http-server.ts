@@ -23,7 +23,7 @@ export interface HttpServerOptions {
   readonly statusOf: StatusMap;
   /** Adds the service's own routes. Paths are case sensitive and strict about a slash at the end. */
   readonly routes: (app: Express) => void;
-  /** How bodies are read; JSON only unless said otherwise. */
+  /** How bodies are read; JSON only unless said otherwise. Empty: routes read their own. */
   readonly bodies?: RequestHandler[];
 }
 
@@ -66,7 +66,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   app.use(requestRecord(options));
   app.use(safeHeaders);
   app.use(probes(options));
-  app.use(...(options.bodies ?? jsonBodies()));
+  for (const body of options.bodies ?? jsonBodies()) app.use(body);
   options.routes(app);
   app.use((_request, _response, next) => next(new CodedError('not_found', 'there is nothing here')));
   app.use(errorMiddleware(options));
