@@ -1,0 +1,43 @@
+import { createDoorkeeper, createTokens } from '@vibe/identity';
+import { closeRedis, connectRedis, runService } from '@vibe/platform';
+import { Epoch, JobQueues, NodeReports, SessionStore, subscribeToSessions } from '@vibe/session-store';
+import type { ApiParts } from './api-parts';
+import { createJobRequests } from './job-requests';
+import { createSessionApi } from './session-api';
+import { settingsSchema } from './settings';
+
+void runService({
+  service: 'session-api',
+  schema: settingsSchema,
+  start: async ({ settings, logger, registry, lifecycle }) => {
+    const redis = connectRedis(settings.REDIS_URL, { purpose: 'requests', name: 'session-api', logger });
+    lifecycle.onStop('redis', 2_000, () => closeRedis(redis));
+    const subscription = connectRedis(settings.REDIS_URL, { purpose: 'workers', name: 'session-api-events', logger });
+    lifecycle.onStop('subscription', 1_000, () => closeRedis(subscription));
+    const queues = new JobQueues(redis);
+    lifecycle.onStop('queues', 1_000, () => queues.close());
+
+    const parts: ApiParts = {
+      settings,
+      logger,
+      store: new SessionStore(redis),
+      epoch: new Epoch(redis),
+      reports: new NodeReports(redis),
+      jobs: createJobRequests({ queues, logger }),
+    };
+    const api = createSessionApi({
+      parts,
+      registry,
+      doorkeeper: createDoorkeeper({ tokens: createTokens({ key: settings.AUTH_KEY_FILE }), publicHost: settings.VIBE_PUBLIC_HOST }),
+      stopping: lifecycle.stopping,
+      isRedisThere: async () => (await redis.ping()) === 'PONG',
+    });
+    // Waits for Redis, however long; requests are answered 503 meanwhile.
+    subscribeToSessions(subscription, api.onEvent, api.onGap).catch((error: unknown) => {
+      if (!lifecycle.stopping.aborted) throw error;
+    });
+    lifecycle.onStop('http', 5_000, () => api.http.close());
+    const port = await api.http.listen(settings.PORT);
+    logger.info('listening', { port });
+  },
+});
