@@ -39,6 +39,13 @@ step_end() {
   VIBE_STEP_NAME=''
 }
 
+# Ends the running step as failed; the script goes on.
+step_failed() {
+  printf '%s%s✗ %s%s %s(%s s)%s\n' "$VIBE_STEPS_PREFIX" "$VIBE_RED" "$VIBE_STEP_NAME" "$VIBE_PLAIN" \
+    "$VIBE_DIM" "$(seconds_since "$VIBE_STEP_T0")" "$VIBE_PLAIN" >&2
+  VIBE_STEP_NAME=''
+}
+
 # Begins a step; the one before it is ended first.
 step() {
   step_end
