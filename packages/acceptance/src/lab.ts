@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { join } from 'node:path';
 import { installationAt, type Installation } from './installation';
 
@@ -50,6 +50,11 @@ export class Lab {
   /** Runs a program on a node and returns its output, trimmed. Throws LabCommandFailed. */
   exec(node: string, ...argv: string[]): Promise<string> {
     return this.#run(['exec', node, ...argv]);
+  }
+
+  /** Starts a program on a node with pipes to it; the caller ends it. */
+  start(node: string, ...argv: string[]): ChildProcessWithoutNullStreams {
+    return spawn(this.script, ['exec', node, ...argv]);
   }
 
   /** Runs a shell script on a node; `args` are its $1 …. */
