@@ -44,6 +44,11 @@ export class Epoch {
     return 'open';
   }
 
+  /** True when no move was ever made in this Redis: every report in it was written after whatever it lost. */
+  async isBlank(): Promise<boolean> {
+    return (await this.redis.exists(keys.moves)) === 0;
+  }
+
   /** Closes the doors: from here on the API answers 503 until a rebuild has ended. Safe to repeat. */
   async close(): Promise<void> {
     await this.redis.del(keys.epoch);

@@ -23,6 +23,12 @@ export class NodeReports {
     return texts.flatMap((text) => (text === null ? [] : [nodeReportSchema.parse(JSON.parse(text))]));
   }
 
+  /** Forgets every report and the view: whatever is there afterwards was seen after this moment. */
+  async clear(): Promise<void> {
+    const ids = await this.redis.smembers(keys.nodes);
+    await this.redis.del(keys.swarmView, keys.nodes, ...ids.map(keys.node));
+  }
+
   /** Replaces what a manager's agent saw of the Swarm. */
   async putSwarmView(view: SwarmView): Promise<void> {
     await this.redis.set(keys.swarmView, JSON.stringify(view), 'PX', REPORT_EXPIRES_MS);

@@ -167,11 +167,13 @@ describe('the session store', () => {
 
   it('says how long something without a record was seen, and forgets it when it is gone', async () => {
     const care = new SnapshotCare(redis);
-    expect((await care.sight(['a'])).get('a')).toBe(0);
+    expect((await care.sight('round', ['a'])).get('a')).toBe(0);
     await skipClock(60_000);
-    expect((await care.sight(['a', 'b'])).get('a')).toBeGreaterThanOrEqual(60_000);
-    await care.sight(['b']);
-    expect((await care.sight(['a'])).get('a')).toBe(0);
+    expect((await care.sight('round', ['a', 'b'])).get('a')).toBeGreaterThanOrEqual(60_000);
+    await care.sight('another', []);
+    expect((await care.sight('round', ['a'])).get('a')).toBeGreaterThanOrEqual(60_000);
+    await care.sight('round', ['b']);
+    expect((await care.sight('round', ['a'])).get('a')).toBe(0);
   });
 
   it('keeps the tag of the commit point and gives the replaced digest free', async () => {

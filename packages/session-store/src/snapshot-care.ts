@@ -38,18 +38,19 @@ export class SnapshotCare {
   }
 
   /**
-   * Remembers what a reconcile round saw without a record, and forgets what it saw no more.
+   * Remembers what a round of this scope saw without a record, and forgets what it saw no more.
    * Returns how long each has been seen, in ms: destroying needs two sightings far enough apart.
    */
-  async sight(seen: readonly string[]): Promise<Map<string, number>> {
+  async sight(scope: string, seen: readonly string[]): Promise<Map<string, number>> {
     const at = Number(await runScript(this.redis, now, [], []));
+    const fieldOf = (key: string) => `${scope} ${key}`;
     const before = await this.redis.hgetall(keys.sightings);
-    const gone = Object.keys(before).filter((key) => !seen.includes(key));
-    const fresh = seen.filter((key) => !(key in before));
+    const still = new Set(seen.map(fieldOf));
+    const gone = Object.keys(before).filter((field) => field.startsWith(`${scope} `) && !still.has(field));
     const update = this.redis.multi();
     if (gone.length > 0) update.hdel(keys.sightings, ...gone);
-    for (const key of fresh) update.hset(keys.sightings, key, at);
+    for (const field of still) if (!(field in before)) update.hset(keys.sightings, field, at);
     await update.exec();
-    return new Map(seen.map((key) => [key, at - Number(before[key] ?? at)]));
+    return new Map(seen.map((key) => [key, at - Number(before[fieldOf(key)] ?? at)]));
   }
 }
