@@ -72,8 +72,11 @@ verify_registry_answers() {
   }
   case $answer in
     *unauthorized* | *'authentication required'* | *401*) ok "the registry answers over TLS, and refuses a wrong login" ;;
-    *x509*) wrong "the registry's certificate is not the one this Engine trusts ($answer)" "run $again again" ;;
-    *) wrong "the Engine does not reach $REGISTRY_URL ($answer)" "see that vibe-state_registry runs, and that 5000/tcp is open between this machine and the manager" ;;
+    *x509*) wrong "the registry's certificate is not the one this Engine trusts ($answer)" "run $again again"; return 0 ;;
+    *)
+      wrong "the Engine does not reach $REGISTRY_URL ($answer)" "see that vibe-state_registry runs, and that 5000/tcp is open between this machine and the manager"
+      return 0
+      ;;
   esac
   [[ -r $VIBE_ETC/registry-login ]] || return 0
   password=$(sed -n 's/.*"password":"\([^"]*\)".*/\1/p' "$VIBE_ETC/registry-login")

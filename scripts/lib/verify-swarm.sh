@@ -85,7 +85,7 @@ verify_redis() {
   else
     wrong "the clock of the sessions is moved by ${offset:-an unknown number of} ms (vibe:clock-offset-ms)" "docker exec $redis redis-cli del vibe:clock-offset-ms"
   fi
-  check 'Redis writes every move to disk' 'Redis does not write every move to disk, or may evict' 'deploy stacks/state.yml again from the file as it is' \
+  check 'Redis writes every move to disk' 'Redis does not write every move to disk, or may evict' 'start it as its stack file says: docker service update --force vibe-state_redis' \
     test "$(docker exec "$redis" redis-cli --raw config get appendfsync | tail -n1) $(docker exec "$redis" redis-cli --raw config get maxmemory-policy | tail -n1)" = 'always noeviction'
 }
 
