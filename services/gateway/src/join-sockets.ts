@@ -60,8 +60,8 @@ export function joinToContainer({ request, socket, head, target, agent, limitMs,
       state = 'open';
       settle();
       answer.headers = headersFromContainer(answer.headers);
-      socket.once('close', () => containerSocket.destroy());
-      containerSocket.once('close', () => socket.destroy());
+      endTogether(socket, containerSocket);
+      endTogether(containerSocket, socket);
       onOpen();
     });
   });
@@ -70,4 +70,13 @@ export function joinToContainer({ request, socket, head, target, agent, limitMs,
   request.headers = headersForContainer(request.headers, { host: `${target.host}:${target.port}`, authorization: target.authorization });
   request.url = target.path;
   proxy.ws(request, socket, head, {}, fail);
+}
+
+/** When one side has ended, what it sent last is still delivered, then both are closed: nobody half-closes a WebSocket. */
+function endTogether(one: Duplex, other: Duplex): void {
+  one.once('end', () => other.once('finish', () => one.destroy()));
+  one.once('close', () => {
+    if (other.writableEnded && !other.writableFinished) other.once('finish', () => other.destroy());
+    else other.destroy();
+  });
 }
