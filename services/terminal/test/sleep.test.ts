@@ -86,15 +86,17 @@ describeOnEngine('a session that sleeps', () => {
     await session.tmux('select-pane', '-t', 'main:1.1');
     await pane('main:1.0', 'echo left-$((1+1))');
     await pane('main:1.2', 'echo corner-$((1+1))');
-    await until('the corner has answered', async () => (await session.tmux('capture-pane', '-p', '-t', 'main:1.2')).includes('corner-2'));
+    const shows = (of: Session, target: string, text: string) => async () => (await of.tmux('capture-pane', '-p', '-S', '-', '-t', target)).includes(text);
+    await until('the left one has answered', shows(session, 'main:1.0', 'left-2'));
+    await until('so has the corner', shows(session, 'main:1.2', 'corner-2'));
     const picture = '#{window_index} #{?automatic-rename,auto,#{window_name}} #{window_active}#{pane_active} #{pane_left},#{pane_top} #{pane_width}x#{pane_height} #{pane_current_path}';
     const before = await session.tmux('list-panes', '-a', '-F', picture);
     const woken = await sleepAndWake(session);
     expect(await woken.tmux('list-panes', '-a', '-F', picture)).toBe(before);
     expect(before).toContain('one two');
     expect(before).toContain('/home/vibe/with space');
-    await until('the left one shows its text', async () => (await woken.tmux('capture-pane', '-p', '-t', 'main:1.0')).includes('left-2'));
-    await until('so does the corner', async () => (await woken.tmux('capture-pane', '-p', '-t', 'main:1.2')).includes('corner-2'));
+    await until('the left one shows its text', shows(woken, 'main:1.0', 'left-2'));
+    await until('so does the corner', shows(woken, 'main:1.2', 'corner-2'));
   }, TEST_LIMIT_MS);
 
   it('says what the sleep ended, offers it by arrow up, and shows the shell’s screen where an editor had covered it', async () => {

@@ -12,9 +12,9 @@ my ($refused_before, $was_full, $looked_at, $cleared_at) = (undef, 0, 0, 0);
 # Call it as often as you like: it looks once a second at most. Two looks in a row at which forks were refused since the
 # last one and (nearly) no process is free: everything is stopped at once, then all but the terminal itself is ended.
 # Within half a minute of that, what runs directly in the panes goes too: it was the bomb. Forks nothing; a session
-# without a readable limit is left alone. Answers whether the next look may be such a second one.
+# without a readable limit is left alone. `tell` gets a sentence for the person. Answers whether the next look may be such a second one.
 sub look {
-  my ($ttyd) = @_;
+  my ($ttyd, $tell) = @_;
   return 0 unless defined $DIR;
   return $was_full if $looked_at == time;
   $looked_at = time;
@@ -24,7 +24,8 @@ sub look {
   my $is_full = defined $refused_before && $refused > $refused_before && read_text('current') + $ROOM >= $limit;
   $refused_before = $refused;
   if ($is_full && $was_full) {
-    clear($ttyd, time - $cleared_at < $AGAIN_S);
+    my $ended = clear($ttyd, time - $cleared_at < $AGAIN_S);
+    $tell->("All $limit processes of this terminal were in use: $ended were ended, so that you can go on.");
     $cleared_at = time;
     $is_full = 0;
   }
@@ -51,7 +52,7 @@ sub clear {
     $ended += kill KILL => $pid;
   }
   kill CONT => -1;
-  print STDERR "keeper: the process limit was reached: ended $ended processes\n";
+  return $ended;
 }
 
 sub parents {
