@@ -34,11 +34,12 @@ is_ready_node() {
 # The lab's settings for the stacks as docker-exec options: its own defaults, then what the caller's environment names.
 lab_settings() {
   local name
-  printf '%s\n' -e "VIBE_PUBLIC_HOST=localhost:$(lab_port)" -e "AUTH_MODE=${AUTH_MODE:-dev}" \
-    -e "SESSION_MEMORY_RESERVED_MIB=${SESSION_MEMORY_RESERVED_MIB:-8}"
+  local AUTH_MODE=${AUTH_MODE:-dev} HEALTH_INTERVAL_S=${HEALTH_INTERVAL_S:-2}
+  local SESSION_MEMORY_RESERVED_MIB=${SESSION_MEMORY_RESERVED_MIB:-8}
+  printf '%s\n' -e "VIBE_PUBLIC_HOST=localhost:$(lab_port)"
   for name in $("$VIBE_ROOT/scripts/stacks" names) VIBE_TLS VIBE_STACKS_LIMIT_S; do
-    [[ $LAB_OWN_SETTINGS != *" $name "* && $name != AUTH_MODE && $name != SESSION_MEMORY_RESERVED_MIB ]] || continue
-    [[ -z ${!name+set} ]] || printf '%s\n' -e "$name=${!name}"
+    [[ $LAB_OWN_SETTINGS != *" $name "* && -n ${!name+set} ]] || continue
+    printf '%s\n' -e "$name=${!name}"
   done
 }
 
