@@ -9,8 +9,9 @@ engine_answers() {
   command -v docker >/dev/null && timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
 }
 
+# Prints a field of `docker info`, or nothing when no Engine answers.
 engine_info() {
-  timeout 20 docker info --format "$1" 2>/dev/null
+  timeout 20 docker info --format "$1" 2>/dev/null || true
 }
 
 # 0 when this machine was booted with systemd (its packages may be there without it running).

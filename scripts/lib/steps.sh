@@ -18,6 +18,7 @@ export VIBE_STEPS_DEPTH=$((${VIBE_STEPS_DEPTH:-0} + 1))
 VIBE_STEPS_T0=$(date +%s%N)
 VIBE_STEP_NAME=''
 VIBE_STEP_T0=0
+VIBE_STEPS_DIED=''
 
 if [[ -t 2 && -z "${NO_COLOR:-}" ]]; then
   VIBE_BOLD=$'\e[1m' VIBE_DIM=$'\e[2m' VIBE_RED=$'\e[31m' VIBE_YELLOW=$'\e[33m' VIBE_GREEN=$'\e[32m' VIBE_PLAIN=$'\e[0m'
@@ -73,8 +74,16 @@ done_steps() {
 
 # Stops the script with status 1. The text is one sentence: what is wrong, and what to do about it.
 die() {
+  VIBE_STEPS_DIED=yes
   printf '%s%serror: %s%s\n' "$VIBE_STEPS_PREFIX" "$VIBE_RED" "$*" "$VIBE_PLAIN" >&2
   exit 1
+}
+
+# For `trap 'say_unexpected_end $?' EXIT`: a script never ends without a word.
+say_unexpected_end() {
+  [[ $1 == 0 || -n $VIBE_STEPS_DIED ]] ||
+    printf '%s%serror: this ended unexpectedly (status %d) while it was to "%s": run it again with "bash -x %s", and report the last lines%s\n' \
+      "$VIBE_STEPS_PREFIX" "$VIBE_RED" "$1" "${VIBE_STEP_NAME:-start}" "$0" "$VIBE_PLAIN" >&2
 }
 
 # Runs a command with its output kept in a log; prints the log's end when the command fails.
