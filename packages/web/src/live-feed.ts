@@ -34,6 +34,8 @@ export interface LiveFeed {
 const CLOSED = 2;
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 30_000;
+/** The service ends every stream now and then, and the browser is back at once: no reason to alarm anybody. */
+const GRACE_MS = 4_000;
 
 /**
  * One's own sessions, live. A stream that breaks is reopened by the browser; one that the service refuses (a restart,
@@ -44,10 +46,15 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   let cancelRetry: (() => void) | null = null;
   let retryMs = FIRST_RETRY_MS;
   let lostSince: number | null = null;
+  let cancelGrace: (() => void) | null = null;
 
   function lose(): void {
-    lostSince ??= options.now();
-    options.onStatus({ kind: 'lost', since: lostSince });
+    if (lostSince !== null) return;
+    const since = options.now();
+    lostSince = since;
+    cancelGrace = options.schedule(GRACE_MS, () => {
+      options.onStatus({ kind: 'lost', since });
+    });
   }
 
   function connect(): void {
@@ -63,6 +70,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     on('sessions', (data) => {
       retryMs = FIRST_RETRY_MS;
       lostSince = null;
+      cancelGrace?.();
       options.onSessions((data as { sessions: ApiSession[] }).sessions);
       options.onStatus({ kind: 'live' });
     });
@@ -105,6 +113,9 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
       connect();
     },
     refresh: connect,
-    stop: disconnect,
+    stop: () => {
+      cancelGrace?.();
+      disconnect();
+    },
   };
 }

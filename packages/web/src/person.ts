@@ -44,5 +44,6 @@ export function isMeant(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'altKey' 
 }
 
 function isOnControl(event: Event): boolean {
-  return event.target instanceof Element && event.target.closest('a, button, input, form, dialog, header') !== null;
+  const target = event.target as Partial<Element> | null;
+  return (target?.closest?.('a, button, input, form, dialog, header') ?? null) !== null;
 }

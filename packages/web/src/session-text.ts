@@ -102,12 +102,12 @@ function linesOf(session: ApiSession, now: number): string[] {
     case 'deleting':
       return [working];
     case 'running':
-      return [useWords(session, now), sleepsWords(session, now), failedSleep(session, now)];
+      return [useWords(session, now), sleepsWords(session, now), stayedAwake(session, now)];
     case 'hibernating':
       return [working, session.hibernate_reason === null ? '' : `It sleeps ${sleepReasonWords(session)}. Opening it now keeps it awake.`];
     case 'hibernated': {
       const size = session.snapshot_bytes === null ? '' : `, ${bytesWords(session.snapshot_bytes)} stored`;
-      return [`Asleep since ${clockWords(since, now)}${size}.`, failedWake(session), expiresWords(session, now)];
+      return [`Asleep since ${clockWords(since, now)}${size}.`, sentence(session.reason ?? ''), expiresWords(session, now)];
     }
     case 'lost':
       return [sentence(session.reason ?? 'Its container or its machine died'), 'Its data is gone and cannot be brought back.', expiresWords(session, now)];
@@ -116,14 +116,10 @@ function linesOf(session: ApiSession, now: number): string[] {
   }
 }
 
-function failedSleep(session: ApiSession, now: number): string {
+function stayedAwake(session: ApiSession, now: number): string {
   if (session.reason === null) return '';
   const next = session.retry_after === null ? NaN : Date.parse(session.retry_after);
-  return `It could not fall asleep: ${sentence(session.reason)}${next > now ? ` Next try in ${durationWords(next - now)}.` : ''}`;
-}
-
-function failedWake(session: ApiSession): string {
-  return session.reason === null ? '' : `Its last wake failed: ${sentence(session.reason)}`;
+  return `${sentence(session.reason)}${next > now ? ` Next try in ${durationWords(next - now)}.` : ''}`;
 }
 
 /** A reason of the service as a sentence: first letter large, one full stop. */

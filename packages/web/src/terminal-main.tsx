@@ -113,5 +113,5 @@ watchPerson(document, {
 keepToSeenPart();
 // Countdowns and elapsed times; a page nobody sees need not tick.
 setInterval(() => {
-  if (document.visibilityState === 'visible' && (page.screen.kind === 'card' || clock.now() % 5_000 < 500)) draw();
+  if (document.visibilityState === 'visible') draw();
 }, 500);

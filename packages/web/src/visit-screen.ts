@@ -100,13 +100,15 @@ function sleeping(visit: Visit, session: ApiSession, steps: readonly StepLine[])
 }
 
 function asleep(visit: Visit, session: ApiSession, now: number): Card {
-  if (visit.isAsking) return card('waking', 'Waking up', { isWorking: true });
+  // Asked and not refused: the service moves it on in a moment, or starts it anew on another machine.
+  const isBetween = visit.isWanted && visit.failure === null && session.reason === null;
+  if (visit.isAsking || isBetween) return card('waking', 'Waking up', { isWorking: true });
   if (visit.retryAt !== null) return retrying(visit, now, 'It did not wake up', session.reason ?? '');
   const why = sleepReasonWords(session);
   const size = session.snapshot_bytes === null ? '' : ` ${bytesWords(session.snapshot_bytes)} are stored.`;
   const since = `Since ${clockWords(Date.parse(session.state_since), now)}${why === '' ? '' : `, ${why}`}.${size}`;
   const failure = visit.failure?.message ?? session.reason ?? '';
-  return card('asleep', 'Asleep', { lines: [failure === '' ? since : `It did not wake up: ${sentence(failure)}`, expiresWords(session, now)], hint: 'Press a key or click to wake it', way: 'sessions' });
+  return card('asleep', 'Asleep', { lines: [since, sentence(failure), expiresWords(session, now)], hint: 'Press a key or click to wake it', way: 'sessions' });
 }
 
 function retrying(visit: Visit, now: number, title: string, reason: string): Card {
