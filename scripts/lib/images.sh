@@ -87,7 +87,7 @@ make_image() {
   [[ ! -x $from/prepare ]] || "$from/prepare" "$context" || return 1
   proxy=$(apt_proxy)
   [[ -z $proxy ]] || args+=(--build-arg "http_proxy=$proxy")
-  docker build -q "${args[@]}" --label "vibe.inputs=$hash" "$@" -t "$image" "$context"
+  docker build -q --force-rm "${args[@]}" --label "vibe.inputs=$hash" "$@" -t "$image" "$context"
 }
 
 # Brings one locally made image into the Engine: already there, from the cache, or made now.

@@ -79,6 +79,6 @@ publish_our_images() {
       services+=("$name")
     fi
   done
-  each_at_once 'building' build_service_image "${services[@]}" && each_at_once 'pushing' push_image "$@" || return 1
+  each_at_once 'building' build_service_image "${services[@]}" && push_images "$@" || return 1
   image_settings terminal "${VIBE_SERVICES[@]}" | in_node manager sh -c 'cat >/etc/vibeswarm/images.env'
 }

@@ -40,7 +40,7 @@ build_service_image() {
 
 # Builds the session image in this machine's Engine (it takes Debian packages, and its layers are worth keeping here).
 build_terminal_image() {
-  docker build -q -t "$(service_image terminal)" "$VIBE_SERVICES_DIR/terminal"
+  docker build -q --force-rm -t "$(service_image terminal)" "$VIBE_SERVICES_DIR/terminal"
 }
 
 # Brings an image of this machine's Engine into the manager's, where that is another one and has it not yet.
@@ -54,6 +54,15 @@ carry_image() {
 
 push_image() {
   "${VIBE_DOCKER[@]}" push -q "$(service_image "$1")"
+}
+
+# Pushes several images at once, but the first one alone: its layers are then known to the registry, and the others do
+# not compress them again.
+push_images() {
+  (($#)) || return 0
+  quietly "pushing $1" push_image "$1" || return 1
+  shift
+  each_at_once 'pushing' push_image "$@"
 }
 
 # Prints "@sha256:…" of a pushed image.
