@@ -16,6 +16,14 @@ export interface JobDefinition<Payload> {
   readonly options: JobOptions;
 }
 
+/** Any job, where only name and payload matter. */
+export interface AnyJobDefinition {
+  readonly name: string;
+  readonly payload: z.ZodType;
+  readonly idOf: (payload: never) => string;
+  readonly options: JobOptions;
+}
+
 const rev = z.number().int().positive();
 const gen = z.number().int().positive();
 const sessionWork = z.strictObject({ session_id: sessionIdSchema, rev });
@@ -75,7 +83,7 @@ export const SWARM_QUEUE = 'swarm';
 export const REAPER_QUEUE = 'reaper';
 export const nodeQueueOf = (nodeId: string): string => `node-${nodeId}`;
 
-export type PayloadOf<Job> = Job extends { payload: z.ZodType<infer Payload> } ? Payload : never;
+export type PayloadOf<Job extends AnyJobDefinition> = z.output<Job['payload']>;
 
 /** What a producer hands to BullMQ's `queue.add(name, data, opts)`. Ended jobs are removed at once: a kept id would swallow the next add. */
 export function jobToAdd<Payload>(job: JobDefinition<Payload>, payload: Payload) {

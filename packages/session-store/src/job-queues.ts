@@ -1,4 +1,4 @@
-import { type JobDefinition, jobToAdd } from '@vibe/contracts';
+import { type AnyJobDefinition, type JobDefinition, type PayloadOf, jobToAdd } from '@vibe/contracts';
 import { type Job, Queue, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 
@@ -42,15 +42,13 @@ export interface JobContext {
 export type JobHandler<Payload> = (payload: Payload, context: JobContext) => Promise<void>;
 
 /** A handler for every job of a catalog: a service that lacks one does not compile. */
-export type HandlersOf<Catalog extends Record<string, JobDefinition<never>>> = {
-  [Key in keyof Catalog]: Catalog[Key] extends JobDefinition<infer Payload> ? JobHandler<Payload> : never;
-};
+export type HandlersOf<Catalog extends Record<string, AnyJobDefinition>> = { [Key in keyof Catalog]: JobHandler<PayloadOf<Catalog[Key]>> };
 
 /**
  * Takes jobs of one queue. Payloads are parsed at the door: a crafted or unknown job fails at once and for good.
  * The caller closes the worker (with a limit: BullMQ's own close waits without one).
  */
-export function createJobWorker<Catalog extends Record<string, JobDefinition<never>>>(options: {
+export function createJobWorker<Catalog extends Record<string, AnyJobDefinition>>(options: {
   queueName: string;
   catalog: Catalog;
   handlers: HandlersOf<Catalog>;
@@ -59,8 +57,8 @@ export function createJobWorker<Catalog extends Record<string, JobDefinition<nev
   settings?: Omit<WorkerOptions, 'connection'>;
 }): Worker {
   const { queueName, catalog, handlers, connection, signal, settings } = options;
-  const byName = new Map(
-    Object.entries(catalog).map(([key, definition]) => [definition.name, { payload: definition.payload, handle: handlers[key as keyof Catalog] }]),
+  const byName = new Map<string, { payload: AnyJobDefinition['payload']; handle: JobHandler<unknown> }>(
+    Object.entries(catalog).map(([key, definition]) => [definition.name, { payload: definition.payload, handle: handlers[key as keyof Catalog] as unknown as JobHandler<unknown> }]),
   );
   return new Worker(
     queueName,

@@ -192,6 +192,15 @@ export class SessionStore {
     return this.redis.zrange(keys.byActivity, 0, -1);
   }
 
+  /** The ids of all records. Walks the key space: for a rebuild, where no index can be believed. */
+  async allIds(): Promise<string[]> {
+    const ids = new Set<string>();
+    for await (const names of this.redis.scanStream({ match: `${keys.sessionPrefix}*`, count: 1_000 })) {
+      for (const name of names as string[]) ids.add(name.slice(keys.sessionPrefix.length));
+    }
+    return [...ids];
+  }
+
   /** When the state of a session is overdue, in ms of Redis' clock; null when it has no deadline. */
   async deadlineOf(id: string): Promise<number | null> {
     const score = await this.redis.zscore(keys.byDeadline, id);

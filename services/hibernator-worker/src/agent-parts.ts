@@ -1,0 +1,34 @@
+import type { Logger } from '@vibe/platform';
+import type { RegistryClient } from '@vibe/registry';
+import type { Epoch, JobQueues, NodeReports, SessionStore, SnapshotCare } from '@vibe/session-store';
+import type { Engine } from '@vibe/swarm';
+import type { BaseImage } from './base-image';
+import type { Freezer } from './freezer';
+import type { IdleClock } from './idle-clock';
+import type { DiskSpace } from './node-reporter';
+import type { Settings } from './settings';
+import type { WorkUnderWay } from './work-under-way';
+
+/** What main.ts opens once and every concern of the agent is handed. */
+export interface AgentParts {
+  readonly nodeId: string;
+  readonly isManager: boolean;
+  readonly settings: Settings;
+  readonly engine: Engine;
+  readonly registry: RegistryClient;
+  readonly baseImage: BaseImage;
+  readonly store: SessionStore;
+  readonly reports: NodeReports;
+  readonly care: SnapshotCare;
+  readonly epoch: Epoch;
+  readonly queues: JobQueues;
+  readonly freezer: Freezer;
+  readonly idleClock: IdleClock;
+  /** Free and total bytes of the disk that the Engine writes to. */
+  readonly disk: () => Promise<DiskSpace>;
+  readonly underWay: WorkUnderWay;
+  readonly logger: Logger;
+}
+
+/** How the agent signs its moves in the audit stream. */
+export const ACTOR = 'hibernator-worker';

@@ -1,0 +1,133 @@
+import { SWARM_QUEUE, type SessionRecord, TERMINAL_PORT, stateTable, swarmJobs } from '@vibe/contracts';
+import { ACTOR, type AgentParts } from './agent-parts';
+import type { RunningContainer } from './idle-clock';
+import { whenListening } from './listening-port';
+import { startFailed } from './start-failed';
+
+/** What this agent says about the containers of its node: a terminal that opened, one that died, one that must be thawed. */
+export class ContainerWatch {
+  private readonly starting = new Set<string>();
+  /** Containers that are some running session's, so that an absence is noticed and looked into. */
+  private readonly known = new Map<string, { sessionId: string; gen: number }>();
+
+  constructor(
+    private readonly parts: AgentParts,
+    private readonly stopping: AbortSignal,
+  ) {}
+
+  /** A container started, or was found running: moves its session to `running` when ttyd's port listens. Safe to repeat. */
+  async started(containerId: string): Promise<void> {
+    if (this.starting.has(containerId)) return;
+    this.starting.add(containerId);
+    try {
+      await this.reportStart(containerId);
+    } finally {
+      this.starting.delete(containerId);
+    }
+  }
+
+  private async reportStart(containerId: string): Promise<void> {
+    const { engine, store, settings, nodeId, logger } = this.parts;
+    const container = await engine.inspectContainer(containerId);
+    if (container?.state !== 'running' || !container.session) return;
+    const { session_id: id, gen } = container.session;
+    const record = await store.get(id);
+    if (record?.gen !== gen) return;
+    if (record.state === 'running' && record.container_id === containerId) this.known.set(containerId, { sessionId: id, gen });
+    if (record.state !== 'creating' && record.state !== 'waking') return;
+
+    const where = { node_id: nodeId, container_id: containerId, task_name: container.name, ...(container.serviceId === null ? {} : { service_id: container.serviceId }) };
+    const limitMs = stateTable[record.state].deadlineMs ?? 0;
+    const [isOpen] = await Promise.all([
+      whenListening(settings.HOST_PROC, container.pid, TERMINAL_PORT, AbortSignal.any([this.stopping, AbortSignal.timeout(limitMs)])),
+      store.progress({ id, rev: record.rev, set: { ...where, step: 'starting' } }),
+    ]);
+    if (!isOpen) return;
+    const moved = await store.move({
+      id,
+      rev: record.rev,
+      to: 'running',
+      actor: ACTOR,
+      addNode: nodeId,
+      set: { ...where, wish_node: null, failures: null, retry_after: null, missing_since: null, hibernate_reason: null },
+    });
+    if (moved.outcome === 'stale') return;
+    this.known.set(containerId, { sessionId: id, gen });
+    logger.info('terminal open', { session_id: id, gen, rev: moved.record.rev, ms: moved.record.state_since - record.state_since });
+  }
+
+  /** A session of this node runs again by its record: thaws its container if it is frozen. Safe to repeat. */
+  async thaw(sessionId: string): Promise<void> {
+    const record = await this.parts.store.get(sessionId);
+    if (record?.container_id !== undefined) await this.parts.freezer.thawIfRunning(sessionId, record.gen, record.container_id);
+  }
+
+  /** A container ended or is gone: seen by inspecting it, so a wrong hint does no harm. Safe to repeat. */
+  async died(containerId: string): Promise<void> {
+    const { engine, store } = this.parts;
+    const container = await engine.inspectContainer(containerId);
+    if (container && container.state !== 'exited') return;
+    const session = container?.session ?? null;
+    const sessionId = session?.session_id ?? this.known.get(containerId)?.sessionId;
+    this.known.delete(containerId);
+    if (sessionId === undefined) return;
+    const record = await store.get(sessionId);
+    if (!record || (record.container_id !== containerId && record.gen !== session?.gen)) return;
+    const reason = reasonOfDeath(container, this.parts.settings.SESSION_MEMORY_LIMIT_MIB);
+    if (record.state === 'running' && record.container_id === containerId) await this.lose(record, `The session is lost: ${reason}.`);
+    else if (record.state === 'creating' || record.state === 'waking') await startFailed(this.parts, record, `Its terminal did not open: ${reason}.`);
+  }
+
+  private async lose(record: SessionRecord, reason: string): Promise<void> {
+    const moved = await this.parts.store.move({ id: record.id, rev: record.rev, to: 'lost', actor: ACTOR, reason, set: { container_id: null, task_name: null, service_id: null } });
+    if (moved.outcome === 'stale') return;
+    this.parts.logger.warn('session lost', { session_id: record.id, gen: record.gen, reason });
+    await this.parts.queues.add(SWARM_QUEUE, swarmJobs.retire, { session_id: record.id, rev: moved.record.rev, gen: record.gen, service_id: record.service_id ?? null });
+  }
+
+  /** Takes up what the records say runs on this node: what died while no agent looked is then found by `resync`. */
+  async recall(): Promise<void> {
+    const { store, nodeId } = this.parts;
+    for (const record of await store.getMany(await store.allRunning())) {
+      if (record.node_id === nodeId && record.container_id !== undefined) this.known.set(record.container_id, { sessionId: record.id, gen: record.gen });
+    }
+  }
+
+  /**
+   * Holds the containers of this node against their records: whatever an event should have said and did not. Returns the
+   * running ones, for the idle clock.
+   */
+  async resync(): Promise<RunningContainer[]> {
+    const { engine, store, freezer, underWay, logger } = this.parts;
+    const containers = await engine.listSessionContainers();
+    const records = new Map((await store.getMany([...new Set(containers.map((c) => c.session_id))])).map((record) => [record.id, record]));
+    for (const record of records.values()) underWay.noticed({ session_id: record.id, rev: record.rev });
+
+    const there = new Set(containers.map((container) => container.container_id));
+    const gone = [...this.known.keys()].filter((id) => !there.has(id));
+    const ended = containers.filter((c) => c.state === 'exited' && ['running', 'creating', 'waking'].includes(records.get(c.session_id)?.state ?? '') && records.get(c.session_id)?.gen === c.gen);
+    const unopened = containers.filter((c) => c.state === 'running' && ['creating', 'waking', 'running'].includes(records.get(c.session_id)?.state ?? '') && !this.known.has(c.container_id));
+    const paused = containers.filter((c) => c.state === 'paused' && records.get(c.session_id)?.state === 'running');
+
+    const looks = [
+      ...[...gone, ...ended.map((c) => c.container_id)].map((id) => this.died(id)),
+      ...unopened.map((c) => this.started(c.container_id)),
+      ...paused.map((c) => freezer.thawIfRunning(c.session_id, c.gen, c.container_id)),
+    ];
+    // A start may take as long as its terminal takes to open: nobody waits for it here.
+    for (const look of looks) void look.catch((error: unknown) => logger.warn('a container could not be looked at', { error }));
+
+    return containers.flatMap((c) => {
+      const record = records.get(c.session_id);
+      const isRunning = c.state === 'running' && record?.state === 'running' && record.container_id === c.container_id;
+      return isRunning ? [{ sessionId: c.session_id, gen: c.gen, containerId: c.container_id }] : [];
+    });
+  }
+}
+
+function reasonOfDeath(container: { isOomKilled: boolean; exitCode: number } | null, memoryMib: number): string {
+  if (!container) return 'its container was removed';
+  if (container.isOomKilled) return `it used more memory than the ${memoryMib} MiB it may`;
+  if (container.exitCode === 137) return 'its container was killed';
+  return `its container ended with exit code ${container.exitCode}`;
+}

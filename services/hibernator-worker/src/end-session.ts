@@ -1,0 +1,62 @@
+import { type PayloadOf, SWARM_QUEUE, type SessionWork, nodeJobs, nodeQueueOf, repositoryOf, stateTable, swarmJobs } from '@vibe/contracts';
+import { failpoint } from '@vibe/platform';
+import { ACTOR, type AgentParts } from './agent-parts';
+
+/** Removes one generation's service, then its secret. By service id where it is known; else by name, and only at this generation or a lower one. */
+export async function retireGeneration(parts: AgentParts, payload: PayloadOf<typeof swarmJobs.retire>): Promise<void> {
+  const { engine } = parts;
+  if (payload.service_id !== null) await engine.removeService(payload.service_id);
+  const left = await engine.findSessionService(payload.session_id);
+  if (left && left.gen <= payload.gen) await engine.removeService(left.service_id);
+  await failpoint('retire.after-service');
+  await engine.removeSessionSecrets(payload.session_id, { upToGen: payload.gen });
+}
+
+/**
+ * Erases a session that is `deleting`: service, secrets, everything in the registry, then the images on every node that held
+ * it. It ends when each such node confirmed (and adds this job again) or has left the Swarm. Safe to repeat.
+ */
+export async function eraseSession(parts: AgentParts, { session_id, rev }: SessionWork): Promise<void> {
+  const { engine, store, registry, queues, logger } = parts;
+  const record = await store.get(session_id);
+  if (record?.rev !== rev || record.state !== 'deleting') return;
+  await store.progress({ id: session_id, rev, set: { step: 'erasing' }, deadlineMs: stateTable.deleting.deadlineMs ?? 0 });
+
+  const service = await engine.findSessionService(session_id);
+  if (service) await engine.removeService(service.service_id);
+  await engine.removeSessionSecrets(session_id, { upToGen: Infinity });
+  await failpoint('erase.after-service');
+  await registry.deleteRepository(repositoryOf(session_id));
+  await failpoint('erase.after-registry');
+
+  const members = new Set((await engine.listNodes()).map((node) => node.node_id));
+  const holding = record.nodes.filter((node) => members.has(node));
+  for (const gone of record.nodes.filter((node) => !members.has(node))) await store.forgetNode({ id: session_id, rev, nodeId: gone });
+  for (const node of holding) await queues.add(nodeQueueOf(node), nodeJobs.dropImage, { session_id, rev, digest: null });
+  if (holding.length > 0) return;
+  await store.remove({ id: session_id, rev, actor: ACTOR });
+  logger.info('erased', { session_id, rev });
+}
+
+/**
+ * Removes a session's images from this node: all of them, or one by digest. For a session that is `deleting` it waits (by
+ * failing: the job is tried again) until its containers are gone too, and confirms.
+ */
+export async function dropImages(parts: AgentParts, payload: PayloadOf<typeof nodeJobs.dropImage>): Promise<void> {
+  const { engine, store, queues, nodeId } = parts;
+  const { session_id, rev, digest } = payload;
+  if (digest === null) {
+    const record = await store.get(session_id);
+    if (record && record.state !== 'deleting') return;
+    const containers = await engine.listSessionContainers({ sessionId: session_id });
+    if (containers.length > 0) throw new Error('its container is still being removed');
+  }
+  for (const image of await engine.listSnapshots({ sessionId: session_id })) {
+    if (digest !== null && image.digest !== digest) continue;
+    await engine.removeSnapshot(image);
+  }
+  await failpoint('erase.after-images');
+  if (digest !== null) return;
+  const left = await store.forgetNode({ id: session_id, rev, nodeId });
+  if (left === 0) await queues.add(SWARM_QUEUE, swarmJobs.erase, { session_id, rev });
+}

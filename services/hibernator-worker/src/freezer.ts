@@ -1,0 +1,50 @@
+import type { SessionRecord } from '@vibe/contracts';
+import type { Logger } from '@vibe/platform';
+import type { SessionStore } from '@vibe/session-store';
+import type { Engine } from '@vibe/swarm';
+
+/**
+ * The only code that pauses and unpauses. The record decides whether a container is frozen: it is thawed only after
+ * `running` was read at its generation, and left alone when Redis cannot be read.
+ *
+ * A lock a container covers {read the record, pause or unpause} and {last CPU reading, commit point}, so that no thaw falls
+ * between the witness and the commit point. Commit, push and proof run outside of it: a thaw waits for one call at most.
+ */
+export class Freezer {
+  private readonly tails = new Map<string, Promise<unknown>>();
+
+  constructor(private readonly parts: { engine: Engine; store: SessionStore; logger: Logger }) {}
+
+  /** Runs work alone for this container, in the order of the calls. Rejects as the work rejects. */
+  async alone<T>(containerId: string, work: () => Promise<T>): Promise<T> {
+    const before = this.tails.get(containerId) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    const tail = mine.catch(() => undefined);
+    this.tails.set(containerId, tail);
+    try {
+      return await mine;
+    } finally {
+      if (this.tails.get(containerId) === tail) this.tails.delete(containerId);
+    }
+  }
+
+  /** Freezes the container of a session that still is `hibernating` at this rev. Already frozen is success. */
+  freeze(record: SessionRecord, containerId: string): Promise<'frozen' | 'stale'> {
+    return this.alone(containerId, async () => {
+      const now = await this.parts.store.get(record.id);
+      if (now?.rev !== record.rev || now.state !== 'hibernating') return 'stale';
+      const outcome = await this.parts.engine.pauseContainer(containerId);
+      if (outcome !== 'paused') throw new Error(`the container could not be frozen: it is ${outcome}`);
+      return 'frozen';
+    });
+  }
+
+  /** Thaws the container if the record says that it runs. Safe to repeat; throws when Redis or the Engine cannot be asked. */
+  thawIfRunning(sessionId: string, gen: number, containerId: string): Promise<void> {
+    return this.alone(containerId, async () => {
+      const now = await this.parts.store.get(sessionId);
+      if (now?.state !== 'running' || now.gen !== gen) return;
+      if (await this.parts.engine.unpauseContainer(containerId)) this.parts.logger.info('thawed', { session_id: sessionId, gen });
+    });
+  }
+}

@@ -1,0 +1,160 @@
+import { type SessionRecord, SWARM_QUEUE, type SessionWork, stateTable, swarmJobs } from '@vibe/contracts';
+import { failpoint } from '@vibe/platform';
+import { type JobContext } from '@vibe/session-store';
+import { ACTOR, type AgentParts } from './agent-parts';
+import { saveShell } from './save-shell';
+import { takeSnapshot } from './take-snapshot';
+import { MovedOn } from './work-under-way';
+
+const RETRY_FIRST_MS = 60_000;
+const RETRY_LONGEST_MS = 30 * 60_000;
+
+/** A snapshot may hold this many layers at most: the Engine fails at 125. */
+const LAYERS_MAX = 100;
+
+/** Free space that a commit must leave beyond what it may write. */
+const DISK_MARGIN_BYTES = 512 * 1024 * 1024;
+
+/** Why a session cannot be put to sleep now; told to the user as it stands. */
+class CannotSleep extends Error {
+  override readonly name = 'CannotSleep';
+}
+
+/**
+ * Puts one session of this node to sleep: save, freeze, look, commit, push, prove, commit point, retire. The container is
+ * the truth until the commit point. Safe to repeat from any step; a job that comes late finds another rev and does nothing.
+ */
+export async function hibernateSession(parts: AgentParts, { session_id, rev }: SessionWork, context: Pick<JobContext, 'signal'>): Promise<void> {
+  const { store, freezer, underWay, logger } = parts;
+  const record = await store.get(session_id);
+  if (record?.rev !== rev || record.state !== 'hibernating' || record.node_id !== parts.nodeId) return;
+  const containerId = record.container_id;
+  if (containerId === undefined) return;
+
+  const work = underWay.begin(session_id, rev, context.signal);
+  const log = logger.child({ session_id, gen: record.gen, rev });
+  try {
+    await sleep(parts, record, containerId, work.signal);
+  } catch (error) {
+    if (context.signal.aborted) throw error;
+    if (error instanceof MovedOn || work.signal.aborted) log.info('hibernation cancelled');
+    else await giveUp(parts, record, error);
+  } finally {
+    work.end();
+    // A failure here is found by the next resync: the record decides, whenever it is read.
+    await freezer.thawIfRunning(session_id, record.gen, containerId).catch((error: unknown) => log.warn('could not look whether to thaw', { error }));
+  }
+}
+
+async function sleep(parts: AgentParts, record: SessionRecord, containerId: string, signal: AbortSignal): Promise<void> {
+  const { engine, store, freezer } = parts;
+  const { id, rev } = record;
+  const step = (step: SessionRecord['step']) => requireProgress(parts, record, step, signal);
+
+  const container = await engine.inspectContainer(containerId, { isSizeWanted: true });
+  if (!container) return lose(parts, record, 'its container is gone');
+  await refuseWhatCannotSleep(parts, container);
+
+  if (container.state === 'running') {
+    await step('saving');
+    await saveShell(parts, containerId, container.pid);
+    await failpoint('hibernate.after-save');
+  }
+  await step('freezing');
+  if (container.state !== 'exited' && (await freezer.freeze(record, containerId)) === 'stale') throw new MovedOn('the record moved before the freeze');
+  await failpoint('hibernate.after-freeze');
+
+  if (record.hibernate_reason === 'idle' && container.state !== 'exited' && (await parts.idleClock.wasUsedSinceLastLook(containerId, container.pid))) {
+    await store.touch({ id, gen: record.gen, ageMs: 0, activityReason: 'input' });
+    const back = await store.move({ id, rev, to: 'running', actor: ACTOR, reason: 'it was used just before it would have been frozen' });
+    throw new MovedOn(`used at the last moment (${back.outcome})`);
+  }
+
+  const witness = await readWitness(parts, containerId);
+  const snapshot = await takeSnapshot(parts, { record, containerId, imageOfContainer: container.image, onStep: step, signal });
+  await failpoint('hibernate.after-prove');
+
+  const retired = await freezer.alone(containerId, async () => {
+    signal.throwIfAborted();
+    if ((await readWitness(parts, containerId)) !== witness) throw new Error('something ran in the container between freeze and proof');
+    await failpoint('hibernate.before-commit-point');
+    return commitPoint(parts, record, snapshot);
+  });
+  await failpoint('hibernate.after-commit-point');
+  await parts.queues.add(SWARM_QUEUE, swarmJobs.retire, { session_id: id, rev: retired.rev, gen: record.gen, service_id: record.service_id ?? null });
+  parts.logger.info('hibernated', { session_id: id, gen: record.gen, rev: retired.rev, digest: snapshot.digest, bytes: snapshot.bytes });
+}
+
+/**
+ * What moves with the first instruction that runs in a container: its CPU counter. A container that ended has none; then it
+ * is when and how often it ended.
+ */
+async function readWitness({ engine }: AgentParts, containerId: string): Promise<string> {
+  const container = await engine.inspectContainer(containerId);
+  if (!container) throw new Error('the container is gone');
+  if (container.state === 'exited') return `ended ${container.finishedAt} ${container.restartCount}`;
+  if (container.state !== 'paused') throw new Error(`the container is ${container.state}, not paused`);
+  return `cpu ${await engine.cpuCounter(containerId)}`;
+}
+
+/** The single move that makes the image the truth. A lost reply is no failure: the record decides. */
+async function commitPoint(parts: AgentParts, record: SessionRecord, snapshot: { digest: string; bytes: number; tag: string }): Promise<SessionRecord> {
+  const moved = await parts.store.move({
+    id: record.id,
+    rev: record.rev,
+    to: 'hibernated',
+    actor: ACTOR,
+    keepTag: snapshot.tag,
+    ...(record.snapshot_digest === undefined ? {} : { dropDigest: record.snapshot_digest }),
+    deadlineMs: parts.settings.HIBERNATED_TTL_DAYS * 86_400_000,
+    set: {
+      snapshot_digest: snapshot.digest,
+      snapshot_bytes: snapshot.bytes,
+      snapshot_rev: record.rev,
+      container_id: null,
+      service_id: null,
+      task_name: null,
+      failures: null,
+      retry_after: null,
+      missing_since: null,
+    },
+  });
+  if (moved.outcome === 'stale') throw new MovedOn('the record moved before the commit point');
+  return moved.record;
+}
+
+async function requireProgress(parts: AgentParts, record: SessionRecord, step: SessionRecord['step'], signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const deadlineMs = stateTable.hibernating.deadlineMs ?? undefined;
+  if (!(await parts.store.progress({ id: record.id, rev: record.rev, set: { step }, ...(deadlineMs === undefined ? {} : { deadlineMs }) }))) {
+    throw new MovedOn(`the record moved before ${step}`);
+  }
+}
+
+/** Refused before the freeze, so that the session simply goes on. */
+async function refuseWhatCannotSleep(parts: AgentParts, container: { sizeRw: number | null; image: string }): Promise<void> {
+  const [layers, disk] = await Promise.all([parts.engine.layerCount(container.image), parts.disk()]);
+  if (layers >= LAYERS_MAX) throw new CannotSleep(`it has slept ${layers} layers deep and cannot go deeper; copy what matters to a new session`);
+  const needed = (container.sizeRw ?? 0) + DISK_MARGIN_BYTES;
+  if (disk.freeBytes < needed) throw new CannotSleep('its node has too little free disk to save it; it goes on running');
+}
+
+async function lose(parts: AgentParts, record: SessionRecord, reason: string): Promise<void> {
+  await parts.store.move({ id: record.id, rev: record.rev, to: 'lost', actor: ACTOR, reason, set: { container_id: null, task_name: null } });
+}
+
+/** A failed attempt ends by a move back to running; the next one waits longer each time. */
+async function giveUp(parts: AgentParts, record: SessionRecord, error: unknown): Promise<void> {
+  const failures = record.failures + 1;
+  const waitMs = Math.min(RETRY_FIRST_MS * 2 ** (failures - 1), RETRY_LONGEST_MS);
+  const reason = error instanceof CannotSleep ? `It could not be put to sleep: ${error.message}.` : 'It could not be put to sleep: its snapshot could not be stored safely. It will be tried again.';
+  const moved = await parts.store.move({
+    id: record.id,
+    rev: record.rev,
+    to: 'running',
+    actor: ACTOR,
+    reason,
+    set: { failures, retry_after: (await parts.store.now()) + waitMs },
+  });
+  parts.logger.error('hibernation failed', { session_id: record.id, rev: record.rev, outcome: moved.outcome, failures, error });
+}

@@ -1,0 +1,171 @@
+import { REPORT_EVERY_MS, SWARM_QUEUE, errorStatus, nodeJobs, nodeQueueOf, swarmJobs } from '@vibe/contracts';
+import { type ServiceParts, closeRedis, connectRedis, createHttpServer, runService, whenReady } from '@vibe/platform';
+import { RegistryClient } from '@vibe/registry';
+import { Epoch, JobQueues, NodeReports, SessionStore, SnapshotCare, createJobWorker, subscribeToSessions } from '@vibe/session-store';
+import { type ContainerEvent, Engine } from '@vibe/swarm';
+import type { AgentParts } from './agent-parts';
+import { BaseImage } from './base-image';
+import { ContainerWatch } from './container-watch';
+import { dropImages, eraseSession, retireGeneration } from './end-session';
+import { Freezer } from './freezer';
+import { hibernateSession } from './hibernate-session';
+import { IdleClock, type RunningContainer, lookEveryMs } from './idle-clock';
+import { createJobCounter } from './job-metrics';
+import { createNodeReporter, diskOfEngine } from './node-reporter';
+import { repeatEvery } from './repeat-every';
+import { type Settings, settingsSchema } from './settings';
+import { startSession } from './start-session';
+import { START_LOOK_MS, lookAtSlowStarts } from './start-watch';
+import { WorkUnderWay } from './work-under-way';
+
+const RESYNC_EVERY_MS = 5_000;
+const SWARM_JOBS_AT_ONCE = 16;
+
+void runService({ service: 'hibernator-worker', schema: settingsSchema, start });
+
+async function start(service: ServiceParts<Settings>): Promise<void> {
+  const { settings, logger, lifecycle } = service;
+  const { stopping } = lifecycle;
+  const connect = (name: string, purpose: 'requests' | 'workers') => {
+    const redis = connectRedis(settings.REDIS_URL, { purpose, name, logger });
+    lifecycle.onStop(`redis ${name}`, 1_000, () => closeRedis(redis));
+    return redis;
+  };
+  const commands = connect('agent', 'requests');
+  const forWorkers = connect('agent-workers', 'workers');
+  const events = connect('agent-events', 'workers');
+  await whenReady(commands);
+
+  const parts = await assemble(service, commands);
+  const watch = new ContainerWatch(parts, stopping);
+  const warn = (what: string) => (error: unknown) => {
+    if (!stopping.aborted) logger.warn('a round failed', { round: what, error });
+  };
+
+  const http = createHttpServer({
+    logger,
+    registry: service.registry,
+    stopping,
+    checks: { redis: async () => (await commands.ping()) === 'PONG', engine: () => parts.engine.nodeInfo().then(({ nodeId }) => nodeId === parts.nodeId) },
+    statusOf: errorStatus,
+    routes: () => undefined,
+  });
+  await http.listen(settings.PORT);
+  lifecycle.onStop('http', 1_000, () => http.close(500));
+
+  await subscribeToSessions(
+    events,
+    (event) => {
+      parts.underWay.noticed(event);
+      if (event.kind === 'move' && event.state === 'running' && event.node_id === parts.nodeId) watch.thaw(event.session_id).catch(warn('thaw'));
+    },
+    () => void resync().catch(warn('resync after a gap')),
+  );
+  let running: RunningContainer[] = [];
+  const resync = async () => {
+    running = await watch.resync();
+  };
+  await watch.recall();
+  followContainers(parts, watch, stopping, resync);
+  repeatEvery(RESYNC_EVERY_MS, stopping, resync, warn('resync'));
+  repeatEvery(lookEveryMs(settings.IDLE_TIMEOUT_MINUTES), stopping, () => parts.idleClock.lookAtAll(running), warn('idle clock'));
+  const reportNode = createNodeReporter(parts);
+  repeatEvery(REPORT_EVERY_MS, stopping, () => report(parts, reportNode), warn('report'));
+
+  await takeJobs(service, parts, forWorkers);
+}
+
+/** Makes the parts that every concern of the agent is handed. */
+async function assemble({ settings, logger, lifecycle }: ServiceParts<Settings>, commands: ReturnType<typeof connectRedis>): Promise<AgentParts> {
+  const engine = await Engine.connect({ socketPath: settings.DOCKER_SOCKET, registryUrl: settings.REGISTRY_URL, registryLogin: settings.REGISTRY_LOGIN_FILE });
+  const { nodeId, isManager } = await engine.nodeInfo();
+  const registry = new RegistryClient({ url: `https://${settings.REGISTRY_URL}`, ca: settings.REGISTRY_CA_FILE, login: settings.REGISTRY_LOGIN_FILE });
+  lifecycle.onStop('registry client', 1_000, () => registry.close());
+  const queues = new JobQueues(commands);
+  lifecycle.onStop('queues', 1_000, () => queues.close());
+  const store = new SessionStore(commands);
+  return {
+    nodeId,
+    isManager,
+    settings,
+    engine,
+    registry,
+    baseImage: new BaseImage({ registry, settings }),
+    store,
+    reports: new NodeReports(commands),
+    care: new SnapshotCare(commands),
+    epoch: new Epoch(commands),
+    queues,
+    freezer: new Freezer({ engine, store, logger }),
+    idleClock: new IdleClock({ engine, store, settings, logger }),
+    disk: diskOfEngine,
+    underWay: new WorkUnderWay(),
+    logger: logger.child({ node_id: nodeId }),
+  };
+}
+
+/** Follows the Engine's events for as long as the agent lives. They are hints: every gap is closed by a look at everything. */
+function followContainers(parts: AgentParts, watch: ContainerWatch, stopping: AbortSignal, resync: () => Promise<void>): void {
+  const onError = (action: string) => (error: unknown) => parts.logger.warn('an event could not be followed', { action, error });
+  // Not awaited: the wait for one terminal's port must not hold up the news of another.
+  const onEvent = ({ action, containerId }: ContainerEvent): void => {
+    if (action === 'start') void watch.started(containerId).catch(onError(action));
+    if (action === 'die' || action === 'destroy') void watch.died(containerId).catch(onError(action));
+  };
+  const follow = () => parts.engine.followContainerEvents({ signal: stopping, onOpen: () => void resync().catch(onError('open')), onEvent });
+  repeatEvery(1_000, stopping, follow, (error) => {
+    if (!stopping.aborted) parts.logger.warn('the event stream broke', { error });
+  });
+}
+
+async function report(parts: AgentParts, reportNode: () => Promise<void>): Promise<void> {
+  if ((await parts.epoch.look()) === 'rewound') {
+    parts.logger.error('Redis was rewound: it is rebuilt from what the nodes and the registry hold');
+    await parts.epoch.close();
+  }
+  await reportNode();
+}
+
+/** Takes jobs: this node's, and on a manager the Swarm's. Jobs that a stop interrupts are taken up by the next agent. */
+async function takeJobs({ settings, logger, lifecycle, registry }: ServiceParts<Settings>, parts: AgentParts, connection: ReturnType<typeof connectRedis>): Promise<void> {
+  const { stopping } = lifecycle;
+  const counter = createJobCounter(registry);
+  const open = (queueName: string, worker: ReturnType<typeof createJobWorker>) => {
+    counter.follow(worker, (job, error) => logger.warn('job failed', { job: job?.name, job_id: job?.id, attempts: job?.attemptsMade, error }));
+    lifecycle.onStop(`worker ${queueName}`, 8_000, () => worker.close());
+  };
+  open(
+    'node',
+    createJobWorker({
+      queueName: nodeQueueOf(parts.nodeId),
+      catalog: nodeJobs,
+      connection,
+      signal: stopping,
+      settings: { concurrency: settings.HIBERNATIONS_PER_NODE },
+      handlers: {
+        hibernate: (payload, context) => hibernateSession(parts, payload, context),
+        dropImage: (payload) => dropImages(parts, payload),
+        prepull: ({ image }, { signal }) => parts.engine.pullImage(image, { signal }),
+      },
+    }),
+  );
+  // A first start or wake on this node must not wait for the base image.
+  await parts.queues.add(nodeQueueOf(parts.nodeId), nodeJobs.prepull, { image: settings.BASE_IMAGE });
+  if (!parts.isManager) return;
+  open(
+    'swarm',
+    createJobWorker({
+      queueName: SWARM_QUEUE,
+      catalog: swarmJobs,
+      connection,
+      signal: stopping,
+      settings: { concurrency: SWARM_JOBS_AT_ONCE },
+      handlers: {
+        start: (payload, context) => startSession(parts, payload, context),
+        retire: (payload) => retireGeneration(parts, payload),
+        erase: (payload) => eraseSession(parts, payload),
+      },
+    }),
+  );
+  repeatEvery(START_LOOK_MS, stopping, () => lookAtSlowStarts(parts), (error) => logger.warn('slow starts could not be looked at', { error }));
+}

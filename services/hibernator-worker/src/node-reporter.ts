@@ -1,0 +1,53 @@
+import { TERMINAL_PORT } from '@vibe/contracts';
+import type { SessionContainer } from '@vibe/swarm';
+import { statfs } from 'node:fs/promises';
+import type { AgentParts } from './agent-parts';
+import { isListening } from './listening-port';
+
+export interface DiskSpace {
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+}
+
+/**
+ * The disk that the Engine keeps its layers on. The agent's own root is an overlay on that very disk, and an overlay
+ * answers statfs with what lies below it.
+ */
+export async function diskOfEngine(): Promise<DiskSpace> {
+  const { bsize, blocks, bavail } = await statfs('/');
+  return { totalBytes: bsize * blocks, freeBytes: bsize * bavail };
+}
+
+/** Makes the function that tells the others what this agent sees of its node, and on a manager what the Swarm looks like. */
+export function createNodeReporter(parts: AgentParts): () => Promise<void> {
+  const { engine, reports, settings, nodeId } = parts;
+  // A container keeps its first process for life: it is asked for once.
+  let pids = new Map<string, number>();
+
+  const isOpen = async ({ container_id, state }: SessionContainer): Promise<boolean> => {
+    if (state !== 'running' && state !== 'paused') return false;
+    const pid = pids.get(container_id) ?? (await engine.inspectContainer(container_id))?.pid ?? 0;
+    pids.set(container_id, pid);
+    return pid > 0 && (await isListening(settings.HOST_PROC, pid, TERMINAL_PORT));
+  };
+
+  return async () => {
+    const [info, containers, images, disk] = await Promise.all([engine.nodeInfo(), engine.listSessionContainers(), engine.listSnapshots(), parts.disk()]);
+    pids = new Map(containers.flatMap(({ container_id }) => (pids.has(container_id) ? [[container_id, pids.get(container_id) ?? 0]] : [])));
+    await reports.put({
+      node_id: nodeId,
+      hostname: info.hostname,
+      is_manager: info.isManager,
+      memory_bytes: info.memoryBytes,
+      disk_total_bytes: disk.totalBytes,
+      disk_free_bytes: disk.freeBytes,
+      has_base_image: await engine.hasImage(settings.BASE_IMAGE),
+      problems: info.problems,
+      containers: await Promise.all(containers.map(async (container) => ({ ...container, is_listening: await isOpen(container) }))),
+      images,
+    });
+    if (!info.isManager) return;
+    const [nodes, services, secrets] = await Promise.all([engine.listNodes(), engine.listSessionServices(), engine.listSessionSecrets()]);
+    await reports.putSwarmView({ nodes, services, secrets });
+  };
+}

@@ -1,0 +1,50 @@
+import { SWARM_QUEUE, type SessionRecord, swarmJobs } from '@vibe/contracts';
+import { ACTOR, type AgentParts } from './agent-parts';
+import { startFailed } from './start-failed';
+
+/** A start that takes longer than this is looked at, in ms. */
+export const START_LOOK_MS = 3_000;
+const LOOKS_AT_ONCE = 200;
+
+/** Task states that no container of `restart none` ever leaves. */
+const ENDED = new Set(['rejected', 'failed', 'complete', 'shutdown', 'orphaned', 'remove']);
+
+/**
+ * Looks at the starts that take too long: the only place where tasks are asked about, and only for these. A task that was
+ * rejected ends the start; one that cannot be placed on the node it wished for is asked again without the wish.
+ */
+export async function lookAtSlowStarts(parts: AgentParts): Promise<void> {
+  const ids = await parts.store.inWork(START_LOOK_MS, LOOKS_AT_ONCE);
+  for (const record of await parts.store.getMany(ids)) {
+    if ((record.state !== 'creating' && record.state !== 'waking') || record.service_id === undefined) continue;
+    try {
+      await lookAtStart(parts, record, record.service_id);
+    } catch (error) {
+      parts.logger.warn('a slow start could not be looked at', { session_id: record.id, error });
+    }
+  }
+}
+
+async function lookAtStart(parts: AgentParts, record: SessionRecord, serviceId: string): Promise<void> {
+  const [task] = await parts.engine.tasksOfService(serviceId);
+  if (!task) return;
+  if (ENDED.has(task.state)) return startFailed(parts, record, `It could not be started: ${task.error ?? `its task is ${task.state}`}.`);
+  if (task.state === 'pending' && record.wish_node !== undefined) await wakeElsewhere(parts, record);
+}
+
+/** Back to `hibernated` and on to `waking` at the next generation, without the wish: a task template is never changed. */
+async function wakeElsewhere(parts: AgentParts, record: SessionRecord): Promise<void> {
+  const { store, queues, settings } = parts;
+  const back = await store.move({
+    id: record.id,
+    rev: record.rev,
+    to: 'hibernated',
+    actor: ACTOR,
+    set: { wish_node: null, service_id: null, container_id: null, task_name: null },
+    deadlineMs: settings.HIBERNATED_TTL_DAYS * 86_400_000,
+  });
+  if (back.outcome === 'stale') return;
+  await queues.add(SWARM_QUEUE, swarmJobs.retire, { session_id: record.id, rev: back.record.rev, gen: record.gen, service_id: record.service_id ?? null });
+  const again = await store.move({ id: record.id, rev: back.record.rev, to: 'waking', actor: ACTOR, set: { gen: record.gen + 1, step: 'queued' } });
+  if (again.outcome === 'moved') await queues.add(SWARM_QUEUE, swarmJobs.start, { session_id: record.id, rev: again.record.rev });
+}
