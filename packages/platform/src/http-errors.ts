@@ -30,6 +30,7 @@ function asCoded(error: unknown): CodedError | null {
 
 /** Writes `{"error": {code, message, details?}}` with the status of the code. */
 export function sendError(response: Response, status: number, error: CodedError): void {
+  response.locals.errorCode = error.code;
   if (error.retryAfterS !== undefined) response.setHeader('Retry-After', String(Math.ceil(error.retryAfterS)));
   response.status(status).json({ error: { code: error.code, message: error.message, ...(error.details === undefined ? {} : { details: error.details }) } });
 }
@@ -45,7 +46,8 @@ export function errorMiddleware(options: { logger: Logger; statusOf: StatusMap }
     const coded = asCoded(error);
     const status = coded && Object.hasOwn(statuses, coded.code) ? statuses[coded.code] : undefined;
     if (coded && status !== undefined) {
-      if (status >= 500) options.logger.warn('request failed', { method: request.method, path: request.path, error: coded });
+      // A dependency that is away has its own line in the log; one a request would bury it.
+      if (status >= 500 && !coded.retryable) options.logger.warn('request failed', { method: request.method, path: request.path, error: coded });
       return sendError(response, status, coded);
     }
     options.logger.error('request failed unexpectedly', { method: request.method, path: request.path, error });

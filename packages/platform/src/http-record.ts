@@ -31,6 +31,7 @@ export function requestRecord(options: { logger: Logger; registry: Registry }): 
         path,
         status: response.statusCode,
         ms: Math.round(ms),
+        ...(typeof response.locals.errorCode === 'string' ? { error_code: response.locals.errorCode } : {}),
         ...(response.writableFinished ? {} : { is_aborted: true }),
         ...(response.locals.logFields as object | undefined),
       });

@@ -2,6 +2,10 @@ import type { Response } from 'express';
 import { plainPolicy } from './page-policy';
 import { plainStyle } from './plain-style';
 
+/** The mark of packages/web/src/icon.svg. */
+const mark =
+  '<svg width="26" height="26" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="7" fill="#0f6b5c"/><path d="M8 10.5 14 16l-6 5.5" fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/><path d="M17 22h7.5" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>';
+
 const plainPagePolicy = plainPolicy(plainStyle);
 
 /** Text as it may stand in HTML, attribute values included. */
@@ -24,7 +28,7 @@ export function sendPlainPage(response: Response, status: number, page: { title:
   </head>
   <body>
     <main>
-      <p class="brand"><span aria-hidden="true">&gt;_</span> Vibeswarm</p>
+      <p class="brand">${mark}Vibeswarm</p>
 ${page.content}
     </main>
   </body>

@@ -22,8 +22,7 @@ body {
 }
 main { width: 100%; max-width: 25rem; padding: 2rem; background: var(--panel); border: 1px solid var(--line); border-radius: 14px; box-shadow: var(--shadow); }
 p { margin: 0; }
-.brand { font-weight: 650; color: var(--ink-soft); }
-.brand span { font-family: var(--mono); font-weight: 700; color: var(--accent); margin-right: .25rem; }
+.brand { display: flex; align-items: center; gap: .55rem; font-weight: 650; }
 h1 { margin: .75rem 0 .25rem; font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; }
 .soft { color: var(--ink-soft); }
 form { display: grid; gap: .5rem; margin: 1.5rem 0 0; }
