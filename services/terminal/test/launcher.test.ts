@@ -86,7 +86,7 @@ describeOnEngine('a session’s launcher', () => {
   it('outlives what the user kills, and ends on the container’s SIGTERM', async () => {
     const own = await startSession({ image });
     for (const signal of ['TERM', 'KILL']) {
-      await own.run(`touch ~/before; kill -${signal} -1`).catch(() => undefined);
+      await own.run(`touch ~/before; kill -${signal} 1; kill -${signal} -1`).catch(() => undefined);
       const terminal = await until('a terminal opens', () => own.open());
       terminal.enter('ls ~; echo alive-$((1 + 1))');
       await terminal.sees(/before[\s\S]*alive-2/);

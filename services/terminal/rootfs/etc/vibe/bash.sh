@@ -12,7 +12,9 @@ PS0='$(vibe_note_running)'
 
 vibe_note_running() {
   [[ -n ${TMUX_PANE-} ]] || return
-  mkdir -p ~/.vibe/running && fc -ln -1 -1 | sed '1s/^[[:space:]]*//' > ~/.vibe/running/"${TMUX_PANE#%}"
+  [[ $(HISTTIMEFORMAT='' history 1) =~ ^\ *[0-9]+\*?\ +(.*)$ ]] || return
+  [[ -d ~/.vibe/running ]] || mkdir -p ~/.vibe/running
+  printf '%s\n' "${BASH_REMATCH[1]}" > ~/.vibe/running/"${TMUX_PANE#%}"
 } 2> /dev/null
 
 vibe_prompt() {
