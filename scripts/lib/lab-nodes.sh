@@ -69,7 +69,7 @@ choose_port() {
   die 'no port from 8443 to 8543 is free on this machine: set LAB_PORT to a free one'
 }
 
-lab_port() { docker port "$(lab_node manager)" 443/tcp 2>/dev/null | sed -n 's/^127\.0\.0\.1://p' | head -n1; }
+lab_port() { docker port "$(lab_node manager)" 443/tcp 2>/dev/null | sed -n 's/^127\.0\.0\.1://p' | head -n1 || true; }
 
 # Takes away one node with its disk. Fine when half of it, or nothing, is there.
 remove_node() {
