@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { docker, logOf, testLabel, uniqueName, until } from './engine';
@@ -36,27 +36,35 @@ export interface SessionOptions {
 const id = 'abcdefghijklmnopqrstuvwx26';
 const serviceCapabilities = ['NET_ADMIN', 'SETUID', 'SETGID', 'SETPCAP'];
 
-/** The `docker run` options that stand for a session's service (see the session service's specification), and the credential they carry. */
-async function sessionArguments(options: SessionOptions, name: string) {
-  const { network = 'bridge', gen = 1, env = {}, more = [], capabilities = serviceCapabilities } = options;
+/**
+ * Starts a container with what a session's service gives it (packages/swarm has the specification). Its secret is a file
+ * on this machine only until the container has it.
+ */
+async function runContainer(options: SessionOptions, name: string): Promise<{ base: string; credential: string }> {
+  const { image, network = 'bridge', gen = 1, env = {}, more = [], capabilities = serviceCapabilities } = options;
   const credential = options.secret ?? randomBytes(32).toString('base64url');
-  const secret = join(await mkdtemp(join(tmpdir(), 'vibe-secret-')), 'ttyd');
-  await writeFile(secret, credential, { mode: 0o400 });
   const base = `/ttyd/${id}/g${gen}`;
   const variables = Object.entries({ VIBE_BASE: base, SESSION_EGRESS_ALLOW: '', ...env });
-  const args = [
-    ...['--name', name, '--hostname', id, '--label', testLabel, '--network', network, '--stop-signal', 'SIGKILL'],
-    ...['--pids-limit', '512', '--memory', '2g', '--cpus', '1', '--cap-drop=ALL', ...capabilities.map((cap) => `--cap-add=${cap}`)],
-    ...['-v', `${secret}:/run/secrets/ttyd:ro`, ...variables.flatMap(([key, value]) => ['-e', `${key}=${value}`]), ...more],
-  ];
-  return { args, base, credential };
+  const directory = await mkdtemp(join(tmpdir(), 'vibe-secret-'));
+  try {
+    const secret = join(directory, 'ttyd');
+    await writeFile(secret, credential, { mode: 0o400 });
+    const args = [
+      ...['--name', name, '--hostname', id, '--label', testLabel, '--network', network, '--stop-signal', 'SIGKILL'],
+      ...['--pids-limit', '512', '--memory', '2g', '--cpus', '1', '--cap-drop=ALL', ...capabilities.map((cap) => `--cap-add=${cap}`)],
+      ...['-v', `${secret}:/run/secrets/ttyd:ro`, ...variables.flatMap(([key, value]) => ['-e', `${key}=${value}`]), ...more],
+    ];
+    await docker('run', '-d', ...args, image);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+  return { base, credential };
 }
 
 /** Starts a session and resolves when its ttyd listens. Rejects with its log when it ends before. */
 export async function startSession(options: SessionOptions): Promise<Session> {
   const name = uniqueName('session');
-  const { args, base, credential } = await sessionArguments(options, name);
-  await docker('run', '-d', ...args, options.image);
+  const { base, credential } = await runContainer(options, name);
   const ip = await docker('inspect', '-f', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', name);
   const run = (command: string) => docker('exec', '-u', 'vibe', '-e', 'TMUX_TMPDIR=/run/vibe', '-e', 'LANG=C.UTF-8', name, 'sh', '-c', command);
   const session: Session = {
@@ -89,8 +97,7 @@ export async function untilListening(name: string): Promise<void> {
 /** Runs a session that is expected to refuse its start: answers its exit code and all that it printed. */
 export async function runToItsEnd(options: SessionOptions): Promise<{ code: number; printed: string }> {
   const name = uniqueName('refused');
-  const { args } = await sessionArguments(options, name);
-  await docker('run', '-d', ...args, options.image);
+  await runContainer(options, name);
   const code = Number(await docker('wait', name));
   return { code, printed: await logOf(name) };
 }
