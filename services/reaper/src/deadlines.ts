@@ -1,0 +1,85 @@
+import { type RecordFields, SWARM_QUEUE, type SessionRecord, type SessionState, stateTable, swarmJobs } from '@vibe/contracts';
+import { oneByOne } from './one-by-one';
+import { ACTOR, type ReaperParts } from './reaper-parts';
+import { hibernatedTtlMs } from './settings';
+import type { TickStats } from './ticks';
+
+const OVERDUE_MAX = 200;
+const SLEEP_AGAIN_AFTER_MS = 10 * 60_000;
+const WAKE_AGAIN_AFTER_MS = 20_000;
+/** A session whose wake failed so lately is not expired: its user is trying to get it back. */
+const EXPIRY_SPARES_MS = 60 * 60_000;
+const EXPIRY_LOOKS_AGAIN_MS = 10 * 60_000;
+
+/** What is done about a session that is overdue. */
+export type OverdueAction =
+  | { readonly kind: 'move'; readonly to: SessionState; readonly reason: string; readonly set: RecordFields; readonly isRetired: boolean; readonly isErased: boolean }
+  | { readonly kind: 'postpone'; readonly ms: number }
+  | { readonly kind: 'alarm' };
+
+const toldReasons: Partial<Record<SessionState, string>> = {
+  creating: 'It did not start in time.',
+  hibernating: 'Putting it to sleep took too long; it goes on running and is tried again.',
+  waking: 'It did not wake in time; it sleeps on and is safe.',
+};
+
+const leavesContainer = { service_id: null, container_id: null, task_name: null, wish_node: null } as const;
+
+/** What the table says about a record whose deadline has passed. Pure. */
+export function decideOverdue(record: SessionRecord, nowMs: number): OverdueAction {
+  const to = stateTable[record.state].onDeadline;
+  if (to === null) return { kind: 'alarm' };
+  if (record.state === 'hibernated' && record.retry_after !== undefined && nowMs - record.retry_after < EXPIRY_SPARES_MS) return { kind: 'postpone', ms: EXPIRY_LOOKS_AGAIN_MS };
+  const failures = record.failures + 1;
+  const set: Partial<Record<SessionState, RecordFields>> = {
+    creating: leavesContainer,
+    waking: { ...leavesContainer, failures, retry_after: nowMs + WAKE_AGAIN_AFTER_MS },
+    hibernating: { hibernate_reason: null, failures, retry_after: nowMs + SLEEP_AGAIN_AFTER_MS },
+  };
+  return {
+    kind: 'move',
+    to,
+    reason: toldReasons[record.state] ?? '',
+    set: set[record.state] ?? { step: 'queued' },
+    // What leaves `creating` or `waking` other than to `running` has a service that nobody wants any more.
+    isRetired: record.state === 'creating' || record.state === 'waking',
+    isErased: to === 'deleting',
+  };
+}
+
+/** Moves every overdue session where the table says. A move that comes too late finds another rev. */
+export async function watchDeadlines(parts: ReaperParts, signal: AbortSignal): Promise<TickStats> {
+  const { store, logger, metrics } = parts;
+  const ids = await store.overdue(OVERDUE_MAX);
+  metrics.setOverdue(ids.length);
+  if (ids.length === 0) return { overdue: 0, failed: 0 };
+  const failed = await oneByOne(ids, { signal, logger, failure: 'an overdue session could not be dealt with', fieldsOf: (id) => ({ session_id: id }) }, async (id) => {
+    const [record, deadlineAt, nowMs] = await Promise.all([store.get(id), store.deadlineOf(id), store.now()]);
+    // Progress renews a deadline without another rev.
+    if (record && deadlineAt !== null && deadlineAt <= nowMs) await dealWith(parts, record, decideOverdue(record, nowMs));
+  });
+  return { overdue: ids.length, failed };
+}
+
+async function dealWith(parts: ReaperParts, record: SessionRecord, action: OverdueAction): Promise<void> {
+  const { store, queues, settings, metrics, logger } = parts;
+  const { id, rev, state } = record;
+  switch (action.kind) {
+    case 'postpone':
+      await store.progress({ id, rev, set: {}, deadlineMs: action.ms });
+      return;
+    case 'alarm':
+      metrics.raise('deleting_overdue');
+      logger.error('a session cannot be erased', { session_id: id, rev, state, nodes: record.nodes });
+      await store.progress({ id, rev, set: {}, deadlineMs: stateTable[state].deadlineMs ?? 0 });
+      return queues.add(SWARM_QUEUE, swarmJobs.erase, { session_id: id, rev });
+    case 'move': {
+      const deadline = action.to === 'hibernated' ? { deadlineMs: hibernatedTtlMs(settings) } : {};
+      const moved = await store.move({ id, rev, to: action.to, actor: ACTOR, reason: action.reason, set: action.set, ...deadline });
+      if (moved.outcome === 'stale') return;
+      logger.info('overdue', { session_id: id, gen: record.gen, rev, from: state, to: action.to });
+      if (action.isRetired) await queues.add(SWARM_QUEUE, swarmJobs.retire, { session_id: id, rev: moved.record.rev, gen: record.gen, service_id: record.service_id ?? null });
+      if (action.isErased) await queues.add(SWARM_QUEUE, swarmJobs.erase, { session_id: id, rev: moved.record.rev });
+    }
+  }
+}

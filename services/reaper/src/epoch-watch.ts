@@ -1,0 +1,54 @@
+import { performance } from 'node:perf_hooks';
+import type { ReaperParts } from './reaper-parts';
+import { tryRebuild } from './rebuild';
+
+const REMIND_EVERY_MS = 30_000;
+
+/** Sees to it that Redis is the truth: notices that it is new, was lost or rewound, and rebuilds it. */
+export class EpochWatch {
+  private rebuild: { readonly startedAt: number; remindedAt: number } | null = null;
+
+  constructor(private readonly parts: ReaperParts) {}
+
+  /** One look, and one try at rebuilding where that is due. True when the records may be believed. Safe to repeat. */
+  async look(signal: AbortSignal): Promise<boolean> {
+    const { epoch, logger, metrics } = this.parts;
+    const seen = await epoch.look();
+    if (seen === 'open') {
+      this.rebuild = null;
+      metrics.setRebuilding(false);
+      return true;
+    }
+    if (seen === 'rewound') {
+      metrics.raise('rewound');
+      logger.error('Redis was rewound: it is rebuilt from what the nodes and the registry hold');
+      await epoch.close();
+    }
+    this.rebuild ??= await this.begin();
+    const outcome = await tryRebuild(this.parts, signal);
+    if (outcome.outcome === 'opened') {
+      logger.info('rebuilt', { adopted: outcome.adopted, ms: Math.round(performance.now() - this.rebuild.startedAt) });
+      metrics.setRebuilding(false);
+      this.rebuild = null;
+      return true;
+    }
+    this.remind(outcome.forWhat);
+    return false;
+  }
+
+  /** What agents said before the loss does not count: only a Redis in which nothing ever happened holds no such thing. */
+  private async begin(): Promise<{ startedAt: number; remindedAt: number }> {
+    const { epoch, reports, logger, metrics } = this.parts;
+    if (!(await epoch.isBlank())) await reports.clear();
+    logger.warn('Redis holds no epoch: it is filled from what the nodes and the registry hold');
+    metrics.setRebuilding(true);
+    return { startedAt: performance.now(), remindedAt: -Infinity };
+  }
+
+  private remind(forWhat: string): void {
+    const now = performance.now();
+    if (!this.rebuild || now - this.rebuild.remindedAt < REMIND_EVERY_MS) return;
+    this.rebuild.remindedAt = now;
+    this.parts.logger.warn('the rebuild waits', { for_what: forWhat, since_ms: Math.round(now - this.rebuild.startedAt) });
+  }
+}

@@ -1,0 +1,100 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { REAPER_QUEUE, errorStatus, reaperJobs } from '@vibe/contracts';
+import { type ServiceParts, closeRedis, connectRedis, createHttpServer, runService, whenReady } from '@vibe/platform';
+import { RegistryClient } from '@vibe/registry';
+import { Epoch, JobQueues, NodeReports, SessionStore, SnapshotCare, createJobWorker } from '@vibe/session-store';
+import { createReaperMetrics } from './reaper-metrics';
+import type { ReaperParts } from './reaper-parts';
+import { printStep, takeReconcileSnapshot } from './reconcile';
+import { planReconcile } from './reconcile-plan';
+import { tickEveryMs, tickNames } from './schedules';
+import { type Settings, settingsSchema } from './settings';
+import { createTickHandlers } from './ticks';
+import { Watch } from './watch';
+
+const WATCH_EVERY_MS = 1_000;
+
+/** `node main.cjs plan` prints what a reconcile round would do now, a line a step, and does nothing. */
+const isDryRun = process.argv[2] === 'plan';
+
+void runService({ service: 'reaper', schema: settingsSchema, start: isDryRun ? printPlan : start });
+
+function assemble({ settings, logger, lifecycle, registry }: ServiceParts<Settings>) {
+  const commands = connectRedis(settings.REDIS_URL, { purpose: 'requests', name: 'reaper', logger });
+  lifecycle.onStop('redis', 1_000, () => closeRedis(commands));
+  const shelf = new RegistryClient({ url: `https://${settings.REGISTRY_URL}`, ca: settings.REGISTRY_CA_FILE, login: settings.REGISTRY_LOGIN_FILE });
+  lifecycle.onStop('registry client', 1_000, () => shelf.close());
+  const queues = new JobQueues(commands);
+  lifecycle.onStop('queues', 1_000, () => queues.close());
+  const store = new SessionStore(commands);
+  const parts: ReaperParts = {
+    settings,
+    store,
+    epoch: new Epoch(commands),
+    reports: new NodeReports(commands),
+    care: new SnapshotCare(commands),
+    queues,
+    registry: shelf,
+    metrics: createReaperMetrics({ registry, countSessions: () => store.counts() }),
+    logger,
+  };
+  return { parts, queues, commands };
+}
+
+async function start(service: ServiceParts<Settings>): Promise<void> {
+  const { settings, logger, lifecycle, registry } = service;
+  const { stopping } = lifecycle;
+  const { parts, queues, commands } = assemble(service);
+  const forWorker = connectRedis(settings.REDIS_URL, { purpose: 'workers', name: 'reaper-worker', logger });
+  lifecycle.onStop('redis worker', 1_000, () => closeRedis(forWorker));
+
+  const http = createHttpServer({
+    logger,
+    registry,
+    stopping,
+    checks: { redis: async () => (await commands.ping()) === 'PONG' },
+    statusOf: errorStatus,
+    routes: () => undefined,
+  });
+  lifecycle.onStop('http', 1_000, () => http.close(500));
+  await http.listen(settings.PORT);
+
+  const watch = new Watch({
+    parts,
+    queue: queues.queue(REAPER_QUEUE),
+    everyMs: tickEveryMs(settings),
+    now: () => performance.now(),
+    // Thrown where nothing catches it: Swarm starts the process again.
+    onStuck: () => setImmediate(() => {
+      throw new Error('no tick comes, although Redis answers');
+    }),
+  });
+  const worker = createJobWorker({
+    queueName: REAPER_QUEUE,
+    catalog: reaperJobs,
+    handlers: createTickHandlers(parts, () => watch.ticked()),
+    connection: forWorker,
+    signal: stopping,
+    settings: { concurrency: tickNames.length },
+  });
+  worker.on('error', () => undefined); // absence of Redis is logged by its connection
+  worker.on('failed', (job, error) => logger.warn('tick failed', { tick: job?.name, error }));
+  lifecycle.onStop('worker', 8_000, () => worker.close());
+
+  void (async () => {
+    while (!stopping.aborted) {
+      await watch.round(stopping);
+      await sleep(WATCH_EVERY_MS, undefined, { signal: stopping }).catch(() => undefined);
+    }
+  })();
+}
+
+async function printPlan(service: ServiceParts<Settings>): Promise<void> {
+  const { parts, commands } = assemble(service);
+  await whenReady(commands);
+  const snapshot = await takeReconcileSnapshot(parts);
+  if (!snapshot) process.stderr.write('no manager has told of the Swarm lately: nothing would be decided\n');
+  else for (const step of planReconcile(snapshot)) process.stdout.write(`${JSON.stringify(printStep(step))}\n`);
+  await service.lifecycle.stop();
+}

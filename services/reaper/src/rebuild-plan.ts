@@ -1,0 +1,106 @@
+import { type ContainerReport, type NodeReport, type SessionRecord, type SnapshotLabels, userIdSchema } from '@vibe/contracts';
+import type { Adoption } from '@vibe/session-store';
+
+/** The snapshot of one session that stood the proof: the highest generation's, and of that the highest revision's. */
+export interface FoundSnapshot {
+  readonly labels: SnapshotLabels;
+  readonly digest: string;
+  readonly bytes: number;
+}
+
+export interface RebuildWitnesses {
+  readonly reports: readonly NodeReport[];
+  readonly snapshots: readonly FoundSnapshot[];
+  /** Records that are there although Redis cannot be believed: the weakest witness, and the only one of names and deletions. */
+  readonly records: readonly SessionRecord[];
+  readonly nowMs: number;
+  readonly hibernatedTtlMs: number;
+  readonly baseImage: string;
+}
+
+/** A snapshot that is overdue by its age is kept so long all the same: its user could not know. */
+const EXPIRY_GRACE_MS = 60 * 60_000;
+
+interface Evidence {
+  readonly containers: (ContainerReport & { readonly node_id: string })[];
+  snapshot: FoundSnapshot | null;
+  record: SessionRecord | null;
+  readonly nodes: Set<string>;
+  /** A node that has the snapshot's layers. */
+  holder: string | null;
+}
+
+/**
+ * Which sessions are adopted, and as what: a running container beats a snapshot of its generation, a higher generation wins;
+ * images on nodes never count. A record stays as it is when it knows of a later generation than any witness, or that the
+ * session is over. Pure.
+ */
+export function planAdoptions(witnesses: RebuildWitnesses): Adoption[] {
+  return [...gather(witnesses)].flatMap(([id, evidence]) => adopt(id, evidence, witnesses) ?? []);
+}
+
+function gather({ reports, snapshots, records }: RebuildWitnesses): Map<string, Evidence> {
+  const all = new Map<string, Evidence>();
+  const of = (id: string): Evidence => {
+    const evidence = all.get(id) ?? { containers: [], snapshot: null, record: null, nodes: new Set<string>(), holder: null };
+    all.set(id, evidence);
+    return evidence;
+  };
+  for (const record of records) {
+    of(record.id).record = record;
+    for (const node of record.nodes) of(record.id).nodes.add(node);
+  }
+  for (const snapshot of snapshots) of(snapshot.labels.session_id).snapshot = snapshot;
+  for (const { node_id, containers, images } of reports) {
+    for (const container of containers) {
+      of(container.session_id).containers.push({ ...container, node_id });
+      of(container.session_id).nodes.add(node_id);
+    }
+    for (const image of images) {
+      const evidence = of(image.session_id);
+      evidence.nodes.add(node_id);
+      if (image.digest !== null && image.digest === evidence.snapshot?.digest) evidence.holder = node_id;
+    }
+  }
+  return all;
+}
+
+function adopt(id: string, evidence: Evidence, witnesses: RebuildWitnesses): Adoption | null {
+  const { containers, snapshot, record, nodes } = evidence;
+  const [terminal] = containers.filter(isTerminal).sort((a, b) => b.gen - a.gen);
+  const isAwake = terminal !== undefined && terminal.gen >= (snapshot?.labels.gen ?? 0);
+  const witness = isAwake ? terminal : snapshot?.labels;
+  if (!witness || !userIdSchema.safeParse(witness.user_id).success) return null;
+  if (record && (record.state === 'deleting' || record.state === 'lost' || record.state === 'failed' || record.gen > witness.gen)) return null;
+
+  const { nowMs, hibernatedTtlMs, baseImage } = witnesses;
+  const shared = {
+    id,
+    userId: witness.user_id,
+    createdAt: witness.created_at,
+    nodes: [...nodes].sort(),
+  };
+  const fields = {
+    name: record?.name ?? witness.name,
+    base_image: record?.base_image ?? baseImage,
+    ...(snapshot ? { snapshot_digest: snapshot.digest, snapshot_bytes: snapshot.bytes, snapshot_rev: snapshot.labels.rev } : {}),
+  };
+  if (isAwake) {
+    const { gen, node_id, container_id, task_name, service_id } = terminal;
+    return { ...shared, state: 'running', lastActivityAgeMs: 0, fields: { ...fields, gen, node_id, container_id, task_name, ...(service_id === null ? {} : { service_id }) } };
+  }
+  if (!snapshot) return null;
+  return {
+    ...shared,
+    state: 'hibernated',
+    lastActivityAgeMs: Math.max(0, nowMs - snapshot.labels.last_activity),
+    deadlineMs: Math.max(EXPIRY_GRACE_MS, hibernatedTtlMs - Math.max(0, nowMs - snapshot.labels.taken)),
+    // A wake that was under way has used up a generation: no later one may have its number.
+    fields: { ...fields, gen: Math.max(snapshot.labels.gen, ...containers.map(({ gen }) => gen)), ...(evidence.holder === null ? {} : { node_id: evidence.holder }) },
+  };
+}
+
+/** A frozen container counts: once its record says running, its agent thaws it. */
+function isTerminal({ state, is_listening }: ContainerReport): boolean {
+  return is_listening && (state === 'running' || state === 'paused');
+}

@@ -1,0 +1,150 @@
+import { newSessionId } from '@vibe/contracts';
+import { keys } from '@vibe/session-store';
+import { type TestRedis, startRedis } from '@vibe/testkit';
+import { Redis } from 'ioredis';
+import { container, createParts, digestOf, labelsOf, never, nodeReport, sessionIn, swarmView } from '../test/reaper-under-test';
+import { EpochWatch } from './epoch-watch';
+
+const HOUR = 3_600_000;
+
+let server: TestRedis;
+let redis: Redis;
+let under: ReturnType<typeof createParts>;
+let watch: EpochWatch;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterAll(async () => {
+  await redis.quit();
+  await server.stop();
+});
+beforeEach(async () => {
+  await redis.flushall();
+  under = createParts(redis);
+  watch = new EpochWatch(under.parts);
+});
+
+const id = newSessionId();
+const get = () => under.parts.store.get(id);
+
+describe('a rebuild', () => {
+  it('of a first start opens the epoch when every ready node has reported, with nothing to adopt', async () => {
+    expect(await watch.look(never)).toBe(false);
+    await under.parts.reports.putSwarmView(swarmView({ n1: 'ready', n2: 'ready', n3: 'down' }));
+    await under.parts.reports.put(nodeReport('n1'));
+    expect(await watch.look(never)).toBe(false);
+    await under.parts.reports.put(nodeReport('n2'));
+    expect(await watch.look(never)).toBe(true);
+    expect(await under.parts.epoch.isOpen()).toBe(true);
+    expect(await under.parts.store.counts()).toMatchObject({ running: 0 });
+  });
+
+  it('waits for the registry: nothing is adopted before the whole catalogue was read', async () => {
+    await seen({});
+    under.shelf.isDown = true;
+    await expect(watch.look(never)).rejects.toThrow('does not answer');
+    expect(await under.parts.epoch.isOpen()).toBe(false);
+    under.shelf.isDown = false;
+    expect(await watch.look(never)).toBe(true);
+  });
+
+  /** What the one node reports. */
+  async function seen(more: Parameters<typeof nodeReport>[1]): Promise<void> {
+    await under.parts.reports.putSwarmView(swarmView({ n1: 'ready' }));
+    await under.parts.reports.put(nodeReport('n1', more));
+  }
+
+  it('adopts a running container with all that leads to its terminal', async () => {
+    await seen({ containers: [container(id, { gen: 3, created_at: 5 })] });
+    await watch.look(never);
+    const record = await get();
+    expect(record).toMatchObject({ state: 'running', user_id: 'ann', name: 'one', gen: 3, created_at: 5, node_id: 'n1', nodes: ['n1'], container_id: `c-${id}`, service_id: `s-${id}`, task_name: 't', base_image: 'registry:5000/vibe-terminal:1' });
+    expect(await under.parts.store.idleSince(60_000, 10)).toEqual([]);
+  });
+
+  it('adopts a frozen container as running: its agent thaws it', async () => {
+    await seen({ containers: [container(id, { state: 'paused' })] });
+    await watch.look(never);
+    expect(await get()).toMatchObject({ state: 'running' });
+  });
+
+  it('adopts a snapshot as asleep, as old as its labels say', async () => {
+    const nowMs = await under.parts.store.now();
+    under.shelf.put(digestOf('a'), labelsOf(id, { gen: 2, rev: 9, last_activity: nowMs - 3 * HOUR, taken: nowMs - HOUR }));
+    await seen({ images: [{ image_id: 'i', session_id: id, gen: 2, digest: digestOf('a'), refs: [], age_ms: 1 }] });
+    await watch.look(never);
+    expect(await get()).toMatchObject({ state: 'hibernated', gen: 2, snapshot_digest: digestOf('a'), snapshot_bytes: 7, snapshot_rev: 9, node_id: 'n1', nodes: ['n1'] });
+    const record = await get();
+    expect(record?.last_activity).toBeLessThan(nowMs - 2 * HOUR);
+    const leftMs = ((await under.parts.store.deadlineOf(id)) ?? 0) - nowMs;
+    expect(leftMs / HOUR).toBeCloseTo(7 * 24 - 1, 1);
+  });
+
+  it('prefers a container to a snapshot of its generation, and the higher generation of either', async () => {
+    const [same, older, newer] = [newSessionId(), newSessionId(), newSessionId()];
+    for (const [session, letter] of [[same, 'a'], [older, 'b'], [newer, 'c']] as const) under.shelf.put(digestOf(letter), labelsOf(session, { gen: 2 }));
+    await seen({ containers: [container(same, { gen: 2 }), container(older, { gen: 1 }), container(newer, { gen: 3 })] });
+    await watch.look(never);
+    const states = await Promise.all([same, older, newer].map(async (session) => under.parts.store.get(session)));
+    expect(states.map((record) => [record?.state, record?.gen])).toEqual([['running', 2], ['hibernated', 2], ['running', 3]]);
+    expect(states[2]).toMatchObject({ snapshot_digest: digestOf('c') });
+  });
+
+  it('does not take a container that ended or does not listen for a terminal, but uses its generation up', async () => {
+    under.shelf.put(digestOf('a'), labelsOf(id, { gen: 2 }));
+    const other = newSessionId();
+    await seen({ containers: [container(id, { gen: 3, is_listening: false }), container(other, { state: 'exited' })] });
+    await watch.look(never);
+    expect(await get()).toMatchObject({ state: 'hibernated', gen: 3, snapshot_digest: digestOf('a') });
+    expect(await under.parts.store.get(other)).toBeNull();
+  });
+
+  it('of several snapshots of one generation takes the latest that passes the proof, and lets the others go later', async () => {
+    under.shelf.put(digestOf('a'), labelsOf(id, { rev: 3 }));
+    under.shelf.put(digestOf('b'), labelsOf(id, { rev: 5 }));
+    under.shelf.put(digestOf('c'), labelsOf(id, { rev: 7 }));
+    under.shelf.broken.add(digestOf('c'));
+    await seen({});
+    await watch.look(never);
+    expect(await get()).toMatchObject({ state: 'hibernated', snapshot_digest: digestOf('b') });
+    expect(under.shelf.readBack).toEqual([digestOf('c'), digestOf('b')]);
+    expect((await redis.zrange(keys.droppable, 0, -1)).sort()).toEqual([`${id} g1-r3-aaaaaaaa`, `${id} g1-r7-aaaaaaaa`]);
+  });
+
+  it("does not take a snapshot whose labels name another session, nor a node's image", async () => {
+    under.shelf.images.set(digestOf('a'), { repository: `vibe-session-${id}`, tag: 'g1-r3-aaaaaaaa', labels: labelsOf(newSessionId()), bytes: 1 });
+    await seen({ images: [{ image_id: 'i', session_id: newSessionId(), gen: 1, digest: digestOf('b'), refs: [], age_ms: 1 }] });
+    await watch.look(never);
+    expect(await under.parts.store.allIds()).toEqual([]);
+  });
+});
+
+describe('a Redis that was rewound', () => {
+  it('is rebuilt from what was seen afterwards, and its records are the weakest witness', async () => {
+    const { store, epoch, reports } = under.parts;
+    await epoch.open();
+    const running = await sessionIn(store, 'running');
+    const deleting = await sessionIn(store, 'deleting');
+    const waking = await sessionIn(store, 'waking');
+    const cutOff = newSessionId();
+    await store.rename({ id: running.id, name: 'renamed' });
+    expect(await watch.look(never)).toBe(true);
+    await redis.set(keys.moves, 1);
+    await reports.putSwarmView(swarmView({ n1: 'ready' }));
+    await reports.put(nodeReport('n1'));
+    expect(await watch.look(never)).toBe(false);
+    expect(await epoch.isOpen()).toBe(false);
+
+    under.shelf.put(digestOf('d'), labelsOf(waking.id, { gen: 1 }));
+    await reports.putSwarmView(swarmView({ n1: 'ready' }));
+    await reports.put(nodeReport('n1', { containers: [container(running.id), container(deleting.id), container(cutOff)] }));
+    expect(await watch.look(never)).toBe(true);
+    expect(await store.get(running.id)).toMatchObject({ state: 'running', name: 'renamed', base_image: 'base' });
+    expect((await store.get(running.id))?.rev).toBeGreaterThan(running.rev);
+    expect(await store.get(deleting.id)).toMatchObject({ state: 'deleting' });
+    expect(await store.get(waking.id)).toMatchObject({ state: 'waking', gen: 2, rev: waking.rev });
+    expect(await store.get(cutOff)).toMatchObject({ state: 'running' });
+  });
+});

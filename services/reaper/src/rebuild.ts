@@ -1,0 +1,110 @@
+import { type NodeReport, type SnapshotLabels, parseSnapshotTag, repositoryOf, sessionOfRepository } from '@vibe/contracts';
+import { isCoded } from '@vibe/platform';
+import { ACTOR, type ReaperParts } from './reaper-parts';
+import { type FoundSnapshot, planAdoptions } from './rebuild-plan';
+import { hibernatedTtlMs } from './settings';
+
+const REPOSITORIES_AT_ONCE = 16;
+/** Tags that no adopted session calls its own go after this long: a push that was under way may still come to an end. */
+const LEFT_TAG_MS = 30 * 60_000;
+
+export type RebuildOutcome = { readonly outcome: 'opened'; readonly adopted: number } | { readonly outcome: 'waiting'; readonly forWhat: string };
+
+/**
+ * One try at filling Redis again: adopts what the nodes and the registry hold, then opens a new epoch. Only when every ready
+ * node has reported and the whole catalogue was read. Waiting costs nothing; whatever fails is thrown and tried again. A
+ * first start is the same with nothing to adopt. Safe to repeat, and by two processes at once: the first epoch holds.
+ */
+export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promise<RebuildOutcome> {
+  const { epoch, store, care, settings, logger } = parts;
+  const seen = await reportsOfReadyNodes(parts);
+  if ('waitsFor' in seen) return { outcome: 'waiting', forWhat: seen.waitsFor };
+  const shelf = await readShelf(parts, signal);
+  const records = await store.getMany(await store.allIds());
+  const adoptions = planAdoptions({
+    reports: seen.reports,
+    snapshots: shelf.flatMap(({ snapshot }) => snapshot ?? []),
+    records,
+    nowMs: await store.now(),
+    hibernatedTtlMs: hibernatedTtlMs(settings),
+    baseImage: settings.BASE_IMAGE,
+  });
+  for (const adoption of adoptions) {
+    signal.throwIfAborted();
+    // Somebody else has ended the rebuild: what it adopted holds.
+    if ((await epoch.adopt(adoption, ACTOR)) === 'epoch') return { outcome: 'opened', adopted: 0 };
+    logger.info('adopted', { session_id: adoption.id, state: adoption.state, gen: adoption.fields.gen });
+  }
+  for (const { id, leftTags } of shelf) for (const tag of leftTags) await care.expectTag(id, tag, LEFT_TAG_MS);
+  await epoch.open();
+  return { outcome: 'opened', adopted: adoptions.length };
+}
+
+async function reportsOfReadyNodes({ reports }: ReaperParts): Promise<{ reports: NodeReport[] } | { waitsFor: string }> {
+  const [view, all] = await Promise.all([reports.swarmView(), reports.all()]);
+  if (!view) return { waitsFor: 'a manager that tells of the Swarm' };
+  const reported = new Set(all.map(({ node_id }) => node_id));
+  const silent = view.nodes.filter(({ node_id, state }) => state === 'ready' && !reported.has(node_id)).map(({ hostname }) => hostname);
+  return silent.length > 0 ? { waitsFor: `the agents on ${silent.sort().join(', ')}` } : { reports: all };
+}
+
+interface Shelved {
+  readonly id: string;
+  /** The best snapshot that stood the proof; null when none did. */
+  readonly snapshot: FoundSnapshot | null;
+  /** All other tags. */
+  readonly leftTags: readonly string[];
+}
+
+/** Reads every session's repository in the registry. */
+async function readShelf(parts: ReaperParts, signal: AbortSignal): Promise<Shelved[]> {
+  const waiting = (await parts.registry.catalogue()).flatMap((repository) => sessionOfRepository(repository) ?? []);
+  const shelf: Shelved[] = [];
+  const readWaiting = async (): Promise<void> => {
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      signal.throwIfAborted();
+      shelf.push(await readRepository(parts, id, signal));
+    }
+  };
+  await Promise.all(Array.from({ length: REPOSITORIES_AT_ONCE }, readWaiting));
+  return shelf;
+}
+
+async function readRepository(parts: ReaperParts, id: string, signal: AbortSignal): Promise<Shelved> {
+  const tags = await parts.registry.listTags(repositoryOf(id));
+  const candidates = tags.flatMap((tag) => {
+    const of = parseSnapshotTag(tag);
+    return of ? [{ tag, ...of }] : [];
+  });
+  candidates.sort((a, b) => b.gen - a.gen || b.rev - a.rev);
+  for (const candidate of candidates) {
+    const isAlone = candidates.filter(({ gen }) => gen === candidate.gen).length === 1;
+    const snapshot = await proven(parts, id, candidate, isAlone, signal);
+    if (snapshot) return { id, snapshot, leftTags: tags.filter((tag) => tag !== candidate.tag) };
+  }
+  return { id, snapshot: null, leftTags: [] };
+}
+
+/**
+ * The snapshot under a tag, if it is what its tag says and whole. One that is alone in its generation is looked at layer by
+ * layer, by size; of several, each was perhaps never proven, and is read back and hashed.
+ */
+async function proven(parts: ReaperParts, id: string, { tag, gen, rev }: { tag: string; gen: number; rev: number }, isAlone: boolean, signal: AbortSignal): Promise<FoundSnapshot | null> {
+  const { registry, settings, logger } = parts;
+  const repository = repositoryOf(id);
+  try {
+    const { digest, labels } = await registry.inspectSnapshot(repository, tag, signal);
+    if (!labels || !isLabelled(labels, { id, gen, rev })) return null;
+    const knownLayers = isAlone ? await registry.layersOf(`${settings.REGISTRY_URL}/${repository}@${digest}`, signal) : [];
+    const { bytes } = await registry.prove({ repository, digest, sessionId: id, gen, rev, knownLayers, signal });
+    return { labels, digest, bytes };
+  } catch (error) {
+    if (!isCoded(error, 'registry_not_found') && !isCoded(error, 'registry_mismatch')) throw error;
+    logger.warn('a snapshot does not stand the proof', { session_id: id, tag, error });
+    return null;
+  }
+}
+
+function isLabelled(labels: SnapshotLabels, { id, gen, rev }: { id: string; gen: number; rev: number }): boolean {
+  return labels.session_id === id && labels.gen === gen && labels.rev === rev;
+}

@@ -1,0 +1,118 @@
+import { type NodeReport, type SessionRecord, type SwarmView, stateTable } from '@vibe/contracts';
+
+/** What was seen at one moment: views first, records after them, so that a record is never older than what it is held against. */
+export interface ReconcileSnapshot {
+  readonly view: SwarmView;
+  readonly reports: readonly NodeReport[];
+  readonly records: ReadonlyMap<string, SessionRecord>;
+  readonly baseImage: string;
+}
+
+/** Every kind of step with its arguments; the executor has one function a kind. */
+export interface StepArguments {
+  /** The session's container or node is gone, and its data with it. */
+  readonly lose: { readonly session_id: string; readonly rev: number };
+  /** A generation's service (by id where one was seen) and its secret. */
+  readonly retire: { readonly session_id: string; readonly rev: number; readonly gen: number; readonly service_id: string | null };
+  /** A session's images on one node: all of them (digest null), or one. */
+  readonly dropImage: { readonly session_id: string; readonly rev: number; readonly node_id: string; readonly digest: string | null };
+  readonly prepull: { readonly node_id: string; readonly image: string };
+}
+
+export type StepKind = keyof StepArguments;
+
+export type Step = {
+  [Kind in StepKind]: {
+    readonly kind: Kind;
+    readonly with: StepArguments[Kind];
+    readonly why: string;
+    /** What must have been seen for a minute before this is done; null = at once: a record says so. */
+    readonly sighting: string | null;
+  };
+}[StepKind];
+
+/** The rev in a job about a session that has no record. */
+const NO_RECORD_REV = 1;
+const IMAGE_OLD_MS = 24 * 3_600_000;
+const DISK_FULL_SHARE = 0.8;
+const DROPS_PER_NODE_MAX = 20;
+
+/** What must be done so that nodes and Swarm are as the records say; `[]` means that they are. Pure. */
+export function planReconcile(snapshot: ReconcileSnapshot): Step[] {
+  return [...planLosses(snapshot), ...planRetirements(snapshot), ...snapshot.reports.flatMap((report) => planNode(snapshot, report))];
+}
+
+/** Sessions whose container ended or whose node went away. A container that is merely absent from a list is the agent's to look into. */
+function planLosses({ view, reports, records }: ReconcileSnapshot): Step[] {
+  const nodes = new Map(view.nodes.map((node) => [node.node_id, node]));
+  const ended = new Set(reports.flatMap((report) => report.containers.filter(({ state }) => state === 'exited').map(({ container_id }) => container_id)));
+  return [...records.values()].flatMap((record): Step[] => {
+    if ((record.state !== 'running' && record.state !== 'hibernating') || record.node_id === undefined) return [];
+    const lose = (why: string, sighting: string | null): Step[] => [{ kind: 'lose', with: { session_id: record.id, rev: record.rev }, why, sighting }];
+    const node = nodes.get(record.node_id);
+    if (!node) return lose('The session is lost: its node has left the Swarm.', `node ${record.node_id} ${record.id}`);
+    if (node.state === 'down') return lose(`The session is lost: its node ${node.hostname} went down.`, null);
+    // A container that ended while it was being put to sleep still has its layer: its agent commits that.
+    const hasEnded = record.state === 'running' && record.container_id !== undefined && ended.has(record.container_id);
+    return hasEnded ? lose('The session is lost: its container ended.', null) : [];
+  });
+}
+
+/** Services and secrets that no record wants. The record decides; without one it takes two sightings. */
+function planRetirements({ view, records }: ReconcileSnapshot): Step[] {
+  const nodeStates = new Map(view.nodes.map((node) => [node.node_id, node.state]));
+  const judge = (id: string, gen: number): { why: string; rev: number; isSure: boolean } | null => {
+    const record = records.get(id);
+    if (!record) return { why: 'it has no record', rev: NO_RECORD_REV, isSure: false };
+    if (record.state === 'deleting') return null;
+    // A node that is cut off may come back, and with it a container that somebody wants to look at.
+    if (record.state === 'lost' && record.node_id !== undefined && (nodeStates.get(record.node_id) ?? 'ready') !== 'ready') return null;
+    if (gen > record.gen) return { why: `its generation ${gen} is later than any its record knows`, rev: record.rev, isSure: false };
+    if (gen < record.gen) return { why: `its session is at generation ${record.gen}`, rev: record.rev, isSure: true };
+    return stateTable[record.state].holdsContainer ? null : { why: `its session is ${record.state}`, rev: record.rev, isSure: true };
+  };
+  const servicesSeen = new Set(view.services.map(({ session_id, gen }) => `${session_id} ${gen}`));
+  const services = view.services.flatMap(({ service_id, session_id, gen }): Step[] => {
+    const verdict = judge(session_id, gen);
+    return verdict ? [retire({ session_id, rev: verdict.rev, gen, service_id }, `service: ${verdict.why}`, verdict.isSure ? null : `service ${service_id}`)] : [];
+  });
+  const secrets = view.secrets.flatMap(({ secret_id, session_id, gen }): Step[] => {
+    // Retiring the service of a generation takes its secret along.
+    if (servicesSeen.has(`${session_id} ${gen}`)) return [];
+    const verdict = judge(session_id, gen);
+    return verdict ? [retire({ session_id, rev: verdict.rev, gen, service_id: null }, `secret: ${verdict.why}`, verdict.isSure ? null : `secret ${secret_id}`)] : [];
+  });
+  return [...services, ...secrets];
+}
+
+function retire(args: StepArguments['retire'], why: string, sighting: string | null): Step {
+  return { kind: 'retire', with: args, why, sighting };
+}
+
+/** Images of one node that nobody needs there, and the base image that every node needs. */
+function planNode({ view, records, baseImage }: ReconcileSnapshot, report: NodeReport): Step[] {
+  const { node_id, images } = report;
+  const isReady = view.nodes.some((node) => node.node_id === node_id && node.state === 'ready');
+  const prepull: Step[] = isReady && !report.has_base_image ? [{ kind: 'prepull', with: { node_id, image: baseImage }, why: 'the base image is not there', sighting: null }] : [];
+  const orphans = [...new Set(images.map(({ session_id }) => session_id).filter((id) => !records.has(id)))];
+  const orphaned = orphans.map((session_id): Step => dropImage({ session_id, rev: NO_RECORD_REV, node_id, digest: null }, 'its session has no record', `image ${node_id} ${session_id}`));
+
+  const isFull = report.disk_total_bytes > 0 && 1 - report.disk_free_bytes / report.disk_total_bytes >= DISK_FULL_SHARE;
+  const spare = images
+    .filter(({ session_id, digest }) => digest !== null && records.get(session_id)?.state === 'hibernated')
+    .filter(({ age_ms }) => isFull || age_ms >= IMAGE_OLD_MS)
+    .sort((a, b) => b.age_ms - a.age_ms)
+    .slice(0, DROPS_PER_NODE_MAX);
+  const why = isFull ? 'the disk is nearly full, and the registry has it' : 'it is a day old, and the registry has it';
+  const spared = spare.map(({ session_id, digest }): Step => dropImage({ session_id, rev: records.get(session_id)?.rev ?? NO_RECORD_REV, node_id, digest }, why, null));
+  return [...prepull, ...orphaned, ...spared];
+}
+
+function dropImage(args: StepArguments['dropImage'], why: string, sighting: string | null): Step {
+  return { kind: 'dropImage', with: args, why, sighting };
+}
+
+/** Steps that may be done now: those that need no second sighting, and those whose first one is long enough ago. Pure. */
+export function ripeSteps(steps: readonly Step[], seenForMs: ReadonlyMap<string, number>, apartMs: number): Step[] {
+  return steps.filter(({ sighting }) => sighting === null || (seenForMs.get(sighting) ?? 0) >= apartMs);
+}

@@ -1,0 +1,100 @@
+import { newSessionId, snapshotTagOf } from '@vibe/contracts';
+import { type TestRedis, startRedis } from '@vibe/testkit';
+import { Redis } from 'ioredis';
+import { container, createParts, digestOf, labelsOf, never, nodeReport, sessionIn, skipClock, swarmView } from '../test/reaper-under-test';
+import { reconcile } from './reconcile';
+import { RegistryCare } from './registry-care';
+
+let server: TestRedis;
+let redis: Redis;
+let under: ReturnType<typeof createParts>;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterAll(async () => {
+  await redis.quit();
+  await server.stop();
+});
+beforeEach(async () => {
+  await redis.flushall();
+  under = createParts(redis);
+  await under.parts.epoch.open();
+});
+
+describe('a reconcile round', () => {
+  it('decides nothing while no manager tells of the Swarm', async () => {
+    await under.parts.reports.put(nodeReport('n1', { has_base_image: false }));
+    expect(await reconcile(under.parts, never)).toEqual({ steps: 0 });
+    expect(under.added).toEqual([]);
+  });
+
+  it('asks for the retirement of a service without a record on the second sighting, a minute after the first', async () => {
+    const id = newSessionId();
+    const services = [{ service_id: 's', session_id: id, user_id: 'ann', name: 'one', created_at: 0, gen: 1, image: 'i' }];
+    await under.parts.reports.putSwarmView(swarmView({}, { services }));
+    await reconcile(under.parts, never);
+    await skipClock(redis, 59_000);
+    await reconcile(under.parts, never);
+    expect(under.added).toEqual([]);
+    await skipClock(redis, 1_000);
+    await reconcile(under.parts, never);
+    expect(under.added).toEqual([{ queueName: 'swarm', name: 'retire', payload: { session_id: id, rev: 1, gen: 1, service_id: 's' } }]);
+  });
+
+  it('moves a session whose container ended to lost, with the reason', async () => {
+    const { id } = await sessionIn(under.parts.store, 'running');
+    await under.parts.reports.putSwarmView(swarmView({ n1: 'ready' }));
+    await under.parts.reports.put(nodeReport('n1', { containers: [container(id, { container_id: 'c', state: 'exited' })] }));
+    await reconcile(under.parts, never);
+    expect(await under.parts.store.get(id)).toMatchObject({ state: 'lost', reason: 'The session is lost: its container ended.' });
+  });
+});
+
+describe('registry care', () => {
+  const care = () => new RegistryCare().round(under.parts, never);
+
+  it('deletes what is due, and never what a record calls its snapshot', async () => {
+    const { id, rev } = await sessionIn(under.parts.store, 'hibernated', { snapshot_digest: digestOf('a') });
+    const { shelf, parts } = under;
+    const own = shelf.put(digestOf('a'), labelsOf(id, { rev: rev - 1 }));
+    const unproven = shelf.put(digestOf('b'), labelsOf(id, { rev: 9 }));
+    shelf.put(digestOf('c'), labelsOf(id, { rev: 8 }));
+    for (const reference of [own, unproven, digestOf('c'), 'g1-r2-gone2345']) await parts.care.expectTag(id, reference, 0);
+    await parts.care.expectTag(id, 'g1-r7-notdue22', 60_000);
+    expect(await care()).toMatchObject({ dropped: 2, drop_failed: 0 });
+    expect([...shelf.images.keys()]).toEqual([digestOf('a')]);
+    expect(await parts.care.due(10)).toEqual([]);
+  });
+
+  it('waits for a hibernation that has not come to its commit point', async () => {
+    const { id, rev } = await sessionIn(under.parts.store, 'hibernating');
+    const { shelf, parts } = under;
+    const tag = shelf.put(digestOf('b'), labelsOf(id, { rev }), snapshotTagOf(1, rev, 'bbbbbbbb'));
+    await parts.care.expectTag(id, tag, 0);
+    await care();
+    expect(shelf.images.size).toBe(1);
+    await parts.store.move({ id, rev, to: 'running', actor: 'test' });
+    await care();
+    expect(shelf.images.size).toBe(0);
+  });
+
+  it('keeps what is due while the registry is away', async () => {
+    const { id } = await sessionIn(under.parts.store, 'running');
+    await under.parts.care.expectTag(id, 'g1-r2-aaaaaaaa', 0);
+    under.shelf.isDown = true;
+    await expect(care()).rejects.toThrow('does not answer');
+    expect(await under.parts.care.due(10)).toHaveLength(1);
+  });
+
+  it('deletes a repository without a record on the second sighting, and no other', async () => {
+    const { id } = await sessionIn(under.parts.store, 'hibernated');
+    under.shelf.put(digestOf('a'), labelsOf(id));
+    under.shelf.put(digestOf('b'), labelsOf(newSessionId()));
+    expect(await care()).toMatchObject({ erased: 0 });
+    await skipClock(redis, 60_000);
+    expect(await care()).toMatchObject({ erased: 1, erase_failed: 0 });
+    expect(under.shelf.sessions()).toEqual([id]);
+  });
+});

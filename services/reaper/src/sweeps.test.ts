@@ -1,0 +1,198 @@
+import { WAIT_IN_LINE_MS, newSessionId, stateTable } from '@vibe/contracts';
+import { keys } from '@vibe/session-store';
+import { type TestRedis, startRedis } from '@vibe/testkit';
+import { Redis } from 'ioredis';
+import { createParts, never, nodeReport, sessionIn, skipClock } from '../test/reaper-under-test';
+import { watchDeadlines } from './deadlines';
+import { decideSleep, sweepIdle } from './idle-sweep';
+import { addLostJobs } from './lost-jobs';
+import { createTickHandlers } from './ticks';
+
+const HOUR = 3_600_000;
+
+let server: TestRedis;
+let redis: Redis;
+let under: ReturnType<typeof createParts>;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterAll(async () => {
+  await redis.quit();
+  await server.stop();
+});
+beforeEach(async () => {
+  await redis.flushall();
+  under = createParts(redis);
+  await under.parts.epoch.open();
+  await under.parts.reports.put(nodeReport('n1'));
+});
+
+const stateOf = async (id: string) => (await under.parts.store.get(id))?.state;
+
+describe('the idle sweep', () => {
+  /** A session that nobody has used for so long, looked at just now. */
+  async function idleFor(ms: number) {
+    const record = await sessionIn(under.parts.store, 'running');
+    await skipClock(redis, ms);
+    await under.parts.store.looked({ id: record.id, gen: record.gen });
+    return record;
+  }
+
+  it('claims what nobody used for the idle time and asks its node to put it to sleep', async () => {
+    const { id, rev } = await idleFor(2 * HOUR);
+    expect(await sweepIdle(under.parts, never)).toEqual({ idle: 1, claimed: 1, failed: 0 });
+    expect(await under.parts.store.get(id)).toMatchObject({ state: 'hibernating', hibernate_reason: 'idle', rev: rev + 1 });
+    expect(under.added).toEqual([{ queueName: 'node-n1', name: 'hibernate', payload: { session_id: id, rev: rev + 1 } }]);
+  });
+
+  it('leaves alone what was used, and what was not looked at lately', async () => {
+    const used = await idleFor(2 * HOUR - 1_000);
+    expect(await sweepIdle(under.parts, never)).toMatchObject({ idle: 0 });
+    await skipClock(redis, HOUR);
+    await sweepIdle(under.parts, never);
+    expect(await stateOf(used.id)).toBe('running');
+    await under.parts.store.looked({ id: used.id, gen: used.gen });
+    await sweepIdle(under.parts, never);
+    expect(await stateOf(used.id)).toBe('hibernating');
+  });
+
+  it('waits where the agent is silent or the last attempt failed not long ago', async () => {
+    const { id } = await idleFor(2 * HOUR);
+    await redis.del(keys.node('n1'));
+    await sweepIdle(under.parts, never);
+    await under.parts.reports.put(nodeReport('n1'));
+    await redis.hset(keys.session(id), 'retry_after', (await under.parts.store.now()) + 30_000);
+    await sweepIdle(under.parts, never);
+    expect(await stateOf(id)).toBe('running');
+    await skipClock(redis, 31_000);
+    await sweepIdle(under.parts, never);
+    expect(await stateOf(id)).toBe('hibernating');
+  });
+
+  it('is not stopped by one bad record, and claims no more for a node than its line bears', async () => {
+    for (let i = 0; i < 25; i += 1) await sessionIn(under.parts.store, 'running');
+    const [bad, ...good] = await under.parts.store.allRunning();
+    await redis.hset(keys.session(bad as string), 'gen', 'nonsense');
+    await skipClock(redis, 3 * HOUR);
+    for (const id of good) await under.parts.store.looked({ id, gen: 1 });
+    expect(await sweepIdle(under.parts, never)).toEqual({ idle: 25, claimed: 20, failed: 1 });
+  });
+
+  it('knows a session that moved on by its state', () => {
+    expect(decideSleep({ record: null, nowMs: 0, reports: new Map(), claimed: new Map(), settings: under.parts.settings })).toBe('not_running');
+  });
+});
+
+describe('when a state is overdue', () => {
+  const overdue = async (state: 'creating' | 'hibernating' | 'waking' | 'failed' | 'lost' | 'hibernated' | 'deleting') => {
+    const record = await sessionIn(under.parts.store, state);
+    const limitMs = state === 'hibernated' ? 7 * 24 * HOUR : Math.max(stateTable[state].isWork ? WAIT_IN_LINE_MS : 0, stateTable[state].deadlineMs ?? 0);
+    await skipClock(redis, limitMs - 5_000);
+    await watchDeadlines(under.parts, never);
+    expect(await stateOf(record.id)).toBe(state);
+    await skipClock(redis, 6_000);
+    await watchDeadlines(under.parts, never);
+    return record;
+  };
+
+  it('creating fails, with a reason, and its service is retired', async () => {
+    const { id, rev } = await overdue('creating');
+    expect(await under.parts.store.get(id)).toMatchObject({ state: 'failed', reason: 'It did not start in time.' });
+    expect(under.added).toEqual([{ queueName: 'swarm', name: 'retire', payload: { session_id: id, rev: rev + 1, gen: 1, service_id: null } }]);
+  });
+
+  it('hibernating goes on running and is left alone for a while', async () => {
+    const { id } = await overdue('hibernating');
+    const record = await under.parts.store.get(id);
+    expect(record).toMatchObject({ state: 'running', failures: 1, container_id: 'c' });
+    expect(record?.retry_after).toBeGreaterThan(await under.parts.store.now());
+    expect(under.added).toEqual([]);
+  });
+
+  it('waking sleeps on until its time is over, and that generation is retired', async () => {
+    const { id, rev } = await overdue('waking');
+    expect(await under.parts.store.get(id)).toMatchObject({ state: 'hibernated', gen: 2, failures: 1 });
+    expect(await under.parts.store.deadlineOf(id)).toBeGreaterThan((await under.parts.store.now()) + 6 * 24 * HOUR);
+    expect(under.added).toEqual([{ queueName: 'swarm', name: 'retire', payload: { session_id: id, rev: rev + 1, gen: 2, service_id: 's2' } }]);
+  });
+
+  it.each(['failed', 'lost', 'hibernated'] as const)('%s is deleted and erased', async (state) => {
+    const { id, rev } = await overdue(state);
+    expect(await stateOf(id)).toBe('deleting');
+    expect(under.added).toEqual([{ queueName: 'swarm', name: 'erase', payload: { session_id: id, rev: rev + 1 } }]);
+  });
+
+  it('hibernated is spared while its user tries to get it back', async () => {
+    const { id } = await sessionIn(under.parts.store, 'hibernated');
+    await skipClock(redis, 7 * 24 * HOUR + 1_000);
+    await redis.hset(keys.session(id), 'retry_after', (await under.parts.store.now()) - 1_000);
+    await watchDeadlines(under.parts, never);
+    expect(await stateOf(id)).toBe('hibernated');
+    await skipClock(redis, 2 * HOUR);
+    await watchDeadlines(under.parts, never);
+    expect(await stateOf(id)).toBe('deleting');
+  });
+
+  it('deleting stays, raises an alarm once a deadline, and its job is added again', async () => {
+    const { id, rev } = await overdue('deleting');
+    await watchDeadlines(under.parts, never);
+    expect(await stateOf(id)).toBe('deleting');
+    expect(under.added).toEqual([{ queueName: 'swarm', name: 'erase', payload: { session_id: id, rev } }]);
+  });
+
+  it('progress that renewed the deadline is believed', async () => {
+    const { id, rev } = await sessionIn(under.parts.store, 'creating');
+    await skipClock(redis, WAIT_IN_LINE_MS + 1);
+    await under.parts.store.progress({ id, rev, set: { step: 'asked' }, deadlineMs: 60_000 });
+    await watchDeadlines(under.parts, never);
+    expect(await stateOf(id)).toBe('creating');
+  });
+});
+
+describe('lost jobs', () => {
+  it('are added again by what the state says, and not before their time', async () => {
+    const { store } = under.parts;
+    const [creating, waking, hibernating, deleting] = [await sessionIn(store, 'creating'), await sessionIn(store, 'waking'), await sessionIn(store, 'hibernating'), await sessionIn(store, 'deleting')];
+    await sessionIn(store, 'running');
+    await addLostJobs(under.parts, never);
+    expect(under.added).toEqual([]);
+    await skipClock(redis, 11_000);
+    await addLostJobs(under.parts, never);
+    const work = ({ id, rev }: { id: string; rev: number }) => ({ session_id: id, rev });
+    expect(under.added).toHaveLength(4);
+    expect(under.added).toEqual(
+      expect.arrayContaining([
+        { queueName: 'swarm', name: 'start', payload: work(creating) },
+        { queueName: 'swarm', name: 'start', payload: work(waking) },
+        { queueName: 'node-n1', name: 'hibernate', payload: work(hibernating) },
+        { queueName: 'swarm', name: 'erase', payload: work(deleting) },
+      ]),
+    );
+  });
+});
+
+describe('a tick', () => {
+  it('does nothing while the records cannot be believed', async () => {
+    await sessionIn(under.parts.store, 'creating');
+    await skipClock(redis, HOUR);
+    const handlers = createTickHandlers(under.parts, () => undefined);
+    const context = { signal: never } as never;
+    await under.parts.epoch.close();
+    await handlers.deadlines({}, context);
+    await handlers.reconcile({}, context);
+    expect(under.added).toEqual([]);
+    await under.parts.epoch.open();
+    await handlers.deadlines({}, context);
+    expect(under.added).toHaveLength(1);
+  });
+
+  it('lets the next one pass while it is still at work', async () => {
+    const asked: string[] = [];
+    const parts = { ...under.parts, store: Object.assign(Object.create(under.parts.store) as typeof under.parts.store, { overdue: async () => (asked.push(newSessionId()), []) }) };
+    const handlers = createTickHandlers(parts, () => undefined);
+    await Promise.all([handlers.deadlines({}, { signal: never } as never), handlers.deadlines({}, { signal: never } as never)]);
+    expect(asked).toHaveLength(1);
+  });
+});

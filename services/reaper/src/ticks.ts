@@ -1,0 +1,56 @@
+import { performance } from 'node:perf_hooks';
+import type { reaperJobs } from '@vibe/contracts';
+import type { HandlersOf } from '@vibe/session-store';
+import { watchDeadlines } from './deadlines';
+import { sweepIdle } from './idle-sweep';
+import { addLostJobs } from './lost-jobs';
+import type { ReaperParts } from './reaper-parts';
+import { reconcile } from './reconcile';
+import { RegistryCare } from './registry-care';
+import type { TickName } from './schedules';
+
+/** What one tick did, for its closing record: how many of what. */
+export type TickStats = Readonly<Record<string, number>>;
+
+type Tick = (parts: ReaperParts, signal: AbortSignal) => Promise<TickStats>;
+
+function createTicks(): Record<TickName, Tick> {
+  const registryCare = new RegistryCare();
+  return {
+    idle: sweepIdle,
+    deadlines: watchDeadlines,
+    reconcile: async (parts, signal) => ({ ...(await addLostJobs(parts, signal)), ...(await reconcile(parts, signal)) }),
+    registryCare: (parts, signal) => registryCare.round(parts, signal),
+  };
+}
+
+/**
+ * The handlers of the reaper's queue. A tick does nothing while the records cannot be believed, and never overtakes itself:
+ * one that takes longer than its pace lets the next one pass.
+ */
+export function createTickHandlers(parts: ReaperParts, onTick: (tick: TickName) => void): HandlersOf<typeof reaperJobs> {
+  const ticks = createTicks();
+  const underWay = new Set<TickName>();
+  const run = async (tick: TickName, signal: AbortSignal): Promise<void> => {
+    if ((await parts.epoch.look()) !== 'open') return;
+    const startedAt = performance.now();
+    let outcome: 'done' | 'failed' = 'failed';
+    try {
+      const stats = await ticks[tick](parts, signal);
+      outcome = 'done';
+      const didSomething = Object.values(stats).some((count) => count > 0);
+      parts.logger[didSomething ? 'info' : 'debug']('tick', { tick, ms: Math.round(performance.now() - startedAt), ...stats });
+    } finally {
+      parts.metrics.tickEnded(tick, outcome, performance.now() - startedAt);
+    }
+  };
+  const handlerOf =
+    (tick: TickName) =>
+    async (_payload: unknown, { signal }: { signal: AbortSignal }): Promise<void> => {
+      onTick(tick);
+      if (underWay.has(tick)) return;
+      underWay.add(tick);
+      await run(tick, signal).finally(() => underWay.delete(tick));
+    };
+  return { idle: handlerOf('idle'), deadlines: handlerOf('deadlines'), reconcile: handlerOf('reconcile'), registryCare: handlerOf('registryCare') };
+}

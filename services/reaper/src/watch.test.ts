@@ -1,0 +1,93 @@
+import { REAPER_QUEUE, reaperJobs } from '@vibe/contracts';
+import { JobQueues, createJobWorker } from '@vibe/session-store';
+import { type TestRedis, startRedis } from '@vibe/testkit';
+import { Redis } from 'ioredis';
+import { createParts, never, nodeReport, settings, swarmView } from '../test/reaper-under-test';
+import { ensureSchedules, tickEveryMs } from './schedules';
+import { createTickHandlers } from './ticks';
+import { Watch } from './watch';
+
+let server: TestRedis;
+let redis: Redis;
+let queues: JobQueues;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+  queues = new JobQueues(redis);
+});
+afterAll(async () => {
+  await queues.close();
+  await redis.quit();
+  await server.stop();
+});
+beforeEach(() => redis.flushall());
+
+const everyMs = tickEveryMs(settings);
+
+describe('the schedules', () => {
+  it('stand after the first look, are left alone afterwards, and follow their settings', async () => {
+    const queue = queues.queue(REAPER_QUEUE);
+    await queue.upsertJobScheduler('yesterday', { every: 5_000 }, { name: 'yesterday' });
+    await ensureSchedules(queue, everyMs);
+    const standing = async () => Object.fromEntries((await queue.getJobSchedulers()).map(({ key, every, next }) => [key, { every: Number(every), next }]));
+    const first = await standing();
+    expect(Object.entries(first).map(([key, { every }]) => [key, every]).sort()).toEqual([['deadlines', 2_000], ['idle', 60_000], ['reconcile', 10_000], ['registry-care', 60_000]]);
+    await ensureSchedules(queue, everyMs);
+    expect(await standing()).toEqual(first);
+    await ensureSchedules(queue, { ...everyMs, idle: 7_500 });
+    expect((await standing()).idle?.every).toBe(7_500);
+  });
+
+  it('come back, and ticks with them, after Redis has lost everything', async () => {
+    const { parts } = createParts(redis);
+    const connection = new Redis(server.url, { maxRetriesPerRequest: null });
+    const ticked: string[] = [];
+    let heard: () => void = () => undefined;
+    const nextTick = () => new Promise<void>((resolve) => (heard = resolve));
+    const watch = new Watch({ parts, queue: queues.queue(REAPER_QUEUE), everyMs, now: () => performance.now(), onStuck: () => undefined });
+    const handlers = createTickHandlers(parts, (tick) => {
+      ticked.push(tick);
+      heard();
+    });
+    const worker = createJobWorker({ queueName: REAPER_QUEUE, catalog: reaperJobs, handlers, connection, signal: never, settings: { concurrency: 4 } });
+    worker.on('error', () => undefined); // jobs that are under way when everything is lost
+    try {
+      for (const round of [1, 2]) {
+        await redis.flushall();
+        await watch.round(never);
+        expect(await parts.epoch.isOpen()).toBe(false);
+        await parts.reports.putSwarmView(swarmView({ n1: 'ready' }));
+        await parts.reports.put(nodeReport('n1'));
+        const tick = nextTick();
+        await watch.round(never);
+        await tick;
+        expect(ticked.length).toBeGreaterThanOrEqual(round);
+        expect(await parts.epoch.isOpen()).toBe(true);
+      }
+    } finally {
+      await worker.close();
+      await connection.quit();
+    }
+  });
+});
+
+describe('when no tick comes', () => {
+  it('the schedules are set up anew after a minute, and after another the process ends', async () => {
+    const { parts } = createParts(redis);
+    await parts.epoch.open();
+    let now = 0;
+    let isStuck = false;
+    const watch = new Watch({ parts, queue: queues.queue(REAPER_QUEUE), everyMs, now: () => now, onStuck: () => void (isStuck = true) });
+    const passes = async (ms: number) => {
+      now += ms;
+      await watch.round(never);
+      return isStuck;
+    };
+    expect(await passes(60_000)).toBe(false);
+    watch.ticked();
+    expect(await passes(60_001)).toBe(false);
+    expect(await passes(60_000)).toBe(false);
+    expect(await passes(2)).toBe(true);
+  });
+});
