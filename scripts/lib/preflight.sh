@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What must be true of a machine before anything on it is changed. Every check only looks; all problems are collected,
-# so that they are named at once, each with its cure. Source lib/bootstrap.sh and lib/settings.sh first.
+# so that they are named at once, each with its cure. Source lib/bootstrap.sh and lib/settings.sh first, lib/preflight-engine.sh after it.
 
 VIBE_PROBLEMS=()
 
@@ -43,7 +43,7 @@ check_disk() {
   local root path free_mib need_mib=10240
   # A repeated run has its images already.
   is_installed && need_mib=2048
-  root=$(engine_info '{{.DockerRootDir}}')
+  root=$(asked '{{.DockerRootDir}}')
   for path in "${root:-/var/lib/docker}" "$VIBE_CACHE"; do
     free_mib=$(df -Pm "$(existing_parent "$path")" | awk 'NR == 2 { print $4 }')
     ((free_mib >= need_mib)) || problem "only $free_mib MiB are free for $path: make room, at least $((need_mib / 1024)) GiB"
@@ -121,7 +121,7 @@ check_port() {
 
 # 0 when a service of ours has a running task here that publishes the port itself.
 is_published_by_us() {
-  docker ps --filter "label=com.docker.swarm.service.name=$1" --format '{{.Ports}}' 2>/dev/null | grep -qE "(^|[:, ])$2->"
+  sees_engine && docker ps --filter "label=com.docker.swarm.service.name=$1" --format '{{.Ports}}' 2>/dev/null | grep -qE "(^|[:, ])$2->"
 }
 
 check_ports() {
@@ -130,39 +130,11 @@ check_ports() {
   is_published_by_us vibe-edge_traefik 443 || check_port tcp 443 "$free"
   is_published_by_us vibe-state_registry 5000 || check_port tcp 5000 "$free"
   # An active Swarm holds its own ports.
-  [[ $(engine_info '{{.Swarm.LocalNodeState}}') == active ]] && return 0
+  [[ $(asked '{{.Swarm.LocalNodeState}}') == active ]] && return 0
   check_port tcp 2377 "$free (Swarm's own port)"
   check_port tcp 7946 "$free (Swarm's own port)"
   check_port udp 7946 "$free (Swarm's own port)"
   check_port udp 4789 "remove that VXLAN or stop that program (Swarm carries its networks over it)"
-}
-
-# 0 when this machine already has an installation of ours.
-is_installed() {
-  engine_answers && [[ $(engine_info '{{.Swarm.ControlAvailable}}') == true ]] &&
-    docker service inspect vibe-edge_traefik >/dev/null 2>&1
-}
-
-# 0 when this machine's Swarm was made, or taken over, by swarm-init.
-is_our_swarm() {
-  local id
-  id=$(engine_info '{{.Swarm.Cluster.ID}}')
-  [[ -n $id ]] || return 1
-  [[ $(cat /etc/vibeswarm/cluster 2>/dev/null) == "$id" || (-e /etc/vibeswarm/made-swarm && ! -s /etc/vibeswarm/made-swarm) ]]
-}
-
-check_swarm_membership() {
-  engine_answers || return 0
-  case "$(engine_info '{{.Swarm.LocalNodeState}} {{.Swarm.ControlAvailable}}')" in
-    inactive*) ;;
-    'active true')
-      is_our_swarm || [[ ${VIBE_ADOPT:-no} == yes ]] ||
-        problem 'this machine manages a Swarm that is not ours: use another machine, or install into this Swarm with --adopt (its heartbeat and task history are then changed)'
-      ;;
-    'active false') problem 'this machine is a worker of another Swarm: run this on a manager, or take the machine out with "docker swarm leave" first' ;;
-    locked*) problem "this machine's Swarm is locked: unlock it with \"docker swarm unlock\"" ;;
-    *) problem "this machine's Swarm is in the state \"$(engine_info '{{.Swarm.LocalNodeState}} {{.Swarm.Error}}')\": mend it, or leave it with \"docker swarm leave --force\"" ;;
-  esac
 }
 
 check_subnet() {
@@ -187,39 +159,11 @@ nets_overlap() {
     }'
 }
 
-# Another image store is changed for the right one where nothing is in it; where something is, that is its owner's decision.
-check_image_store() {
-  local is cure
-  is="$(engine_info '{{.Driver}}') $(engine_info '{{.DriverStatus}}')"
-  cure='put "storage-driver": "overlay2", "features": {"containerd-snapshotter": false} into /etc/docker/daemon.json and restart the Engine (its present images and containers are then out of sight)'
-  case $is in
-    *io.containerd.snapshotter*)
-      [[ -z $(docker ps -aq) && -z $(docker image ls -q) ]] || problem "the Engine keeps its images in containerd, where a commit compresses while a session is frozen: $cure"
-      ;;
-    overlay2\ *) ;;
-    *) problem "the Engine's storage driver is ${is%% *}: $cure" ;;
-  esac
-}
-
-check_engine() {
-  if [[ -n ${DOCKER_HOST:-} && $DOCKER_HOST != unix:///var/run/docker.sock ]]; then
-    problem "DOCKER_HOST=$DOCKER_HOST points to another Engine: unset it (this installs on the machine it runs on)"
-  fi
-  engine_answers || return 0
-  local version major minor
-  version=$(engine_info '{{.ServerVersion}}')
-  IFS=. read -r major minor _ <<<"$version"
-  ((major > 20 || (major == 20 && ${minor:-0} >= 10))) || problem "the Engine is $version: upgrade it to 20.10 or newer"
-  [[ $(engine_info '{{.LiveRestoreEnabled}}') == false ]] ||
-    problem 'the Engine has live-restore, which Swarm refuses: take "live-restore" out of /etc/docker/daemon.json and restart the Engine'
-  check_image_store
-  [[ $(engine_info '{{.SecurityOptions}}') != *rootless* ]] || problem 'the Engine is rootless, and Swarm networks need a root one: install the ordinary Docker Engine'
-}
-
 # Looks at everything; changes nothing. Ends the script with all problems when there are any.
 preflight() {
   VIBE_PROBLEMS=()
   check_root_and_machine
+  look_for_engine
   check_memory
   check_disk
   check_kernel
