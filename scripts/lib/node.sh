@@ -71,8 +71,8 @@ install_firewall() {
   local manager=$1 allow=$2 unit=/etc/systemd/system/vibeswarm-firewall.service
   local range
   for range in ${allow//,/ }; do
-    [[ $range =~ ^[0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?$ ]] ||
-      die "SESSION_EGRESS_ALLOW has \"$range\", which is no IPv4 range: write it like 10.1.2.0/24"
+    [[ $range =~ ^[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}$ || $range =~ ^[0-9a-fA-F:]*:[0-9a-fA-F:.]*/[0-9]{1,3}$ ]] ||
+      die "SESSION_EGRESS_ALLOW has \"$range\", which is no network: write it like 10.1.2.0/24"
   done
   mkdir -p "$VIBE_ETC"
   chmod 0700 "$VIBE_ETC"
