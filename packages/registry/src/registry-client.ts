@@ -83,12 +83,12 @@ export class RegistryClient {
     return { digest, labels, bytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0) };
   }
 
-  /** Digests of the layers of `host/repository@digest` or `…:tag`; none when the registry does not have it. */
+  /** Digests of the layers of `host/repository@digest` (or by tag); none when the registry does not have it. */
   async layersOf(reference: string, signal?: AbortSignal): Promise<string[]> {
-    const match = /^[^/]+\/([^@:]+)(?:[@:](.+))?$/.exec(reference);
-    if (!match) return [];
+    const [, repository, tag, named] = /^[^/]+\/([^@:]+)(?::([^@]+))?(?:@(.+))?$/.exec(reference) ?? [];
+    if (repository === undefined) return [];
     try {
-      const { manifest } = await this.manifestOf(match[1] as string, match[2] ?? 'latest', signal);
+      const { manifest } = await this.manifestOf(repository, named ?? tag ?? 'latest', signal);
       return manifest.layers.map((layer) => layer.digest);
     } catch (error) {
       if (isCoded(error, 'registry_not_found')) return [];

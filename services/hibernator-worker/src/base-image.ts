@@ -15,8 +15,9 @@ export class BaseImage {
   async byDigest(): Promise<string> {
     if (this.kept && Date.now() - this.kept.at < KEPT_FOR_MS) return this.kept.reference;
     const { BASE_IMAGE, REGISTRY_URL } = this.parts.settings;
-    const [, repository, tag] = /^([^@]+?)(?::([\w.-]+))?$/.exec(BASE_IMAGE.slice(REGISTRY_URL.length + 1)) ?? [];
+    const [, repository, tag, digest] = /^([^:@]+)(?::([\w.-]+))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(BASE_IMAGE.slice(REGISTRY_URL.length + 1)) ?? [];
     if (!BASE_IMAGE.startsWith(`${REGISTRY_URL}/`) || repository === undefined) return BASE_IMAGE;
+    if (digest !== undefined) return `${REGISTRY_URL}/${repository}@${digest}`;
     try {
       const digest = await this.parts.registry.resolve(repository, tag ?? 'latest');
       this.kept = { reference: `${REGISTRY_URL}/${repository}@${digest}`, at: Date.now() };
