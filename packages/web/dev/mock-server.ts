@@ -13,7 +13,7 @@ import { serveShell } from './mock-shell';
  */
 const PORT = Number(process.env.PORT ?? 3100);
 const DIST = join(import.meta.dirname, '../dist');
-const AUTH_TOKEN = Buffer.from('vibe:mock').toString('base64');
+const AUTH_TOKEN = Buffer.from('vibe:only-for-looking-at-pages').toString('base64');
 const MAX_SESSIONS = 3;
 const types: Readonly<Record<string, string>> = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
 

@@ -38,7 +38,7 @@ export class MockSessions {
   create(name: string | undefined): ApiSession {
     this.made += 1;
     const id = `made${String(this.made)}`.padEnd(26, 'x');
-    const session = this.set({ ...blank(id), name: name ?? `Session ${String(this.made)}`, state: 'creating', step: 'queued', created_at: iso(0), ...asleepFields });
+    const session = this.set({ ...blank(id), name: name ?? `Session ${String(this.made)}`, state: 'creating', step: 'queued', created_at: iso(0), state_since: iso(0), ...asleepFields });
     this.run(session, { steps: ['queued', 'asked', 'starting'], end: runningFields('opened') });
     return session;
   }

@@ -32,9 +32,9 @@ export function serveShell(socket: WebSocket, authToken: string): void {
     if (!isKnown) {
       isKnown = (JSON.parse(frame) as { AuthToken?: string }).AuthToken === authToken;
       if (!isKnown) return;
-      socket.send(Buffer.from('1workspace · bash'));
+      socket.send(Buffer.from('1bash (host)'));
       socket.send(Buffer.from('2{"disableLeaveAlert":true}'));
-      print(`\x1b[2mData lives only in this session. Copy out what matters.\x1b[0m\r\n${PROMPT}`);
+      print(`\x1b]2;workspace · bash\x07\x1b[2mData lives only in this session. Copy out what matters.\x1b[0m\r\n${PROMPT}`);
       return;
     }
     if (frame.startsWith('2')) isPaused = true;

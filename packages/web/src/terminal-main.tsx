@@ -49,6 +49,10 @@ const view = createTerminalView({
   onResize: (size) => {
     ttyd.resize(size);
   },
+  onTitle: (title) => {
+    shellTitle = titleWords(title);
+    draw();
+  },
 });
 
 const ttyd: TtydClient = new TtydClient({
@@ -59,10 +63,6 @@ const ttyd: TtydClient = new TtydClient({
   size: view.size,
   onFresh: view.reset,
   onOutput: view.write,
-  onTitle: (title) => {
-    shellTitle = titleWords(title);
-    draw();
-  },
   onStatus: (status) => {
     page.onSocketStatus(status);
   },

@@ -31,8 +31,9 @@ export class TerminalPage {
 
   constructor(private readonly options: TerminalPageOptions) {}
 
+  /** The session as far as one may see it; null before the first sight and after the end. */
   get session(): ApiSession | null {
-    return this.visit.session;
+    return this.visit.end === null ? this.visit.session : null;
   }
 
   get feed(): FeedStatus {

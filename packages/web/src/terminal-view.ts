@@ -11,6 +11,8 @@ export interface TerminalViewOptions {
   readonly onText: (text: string) => void;
   readonly onBinary: (data: string) => void;
   readonly onResize: (size: TerminalSize) => void;
+  /** As a program inside set it: not safe to show as it is. */
+  readonly onTitle: (title: string) => void;
 }
 
 /** xterm.js as the page uses it: colours, size, copying, links. */
@@ -27,7 +29,7 @@ export interface TerminalView {
   readonly hasApplicationCursor: () => boolean;
 }
 
-export function createTerminalView({ element, onText, onBinary, onResize }: TerminalViewOptions): TerminalView {
+export function createTerminalView({ element, onText, onBinary, onResize, onTitle }: TerminalViewOptions): TerminalView {
   const dark = matchMedia('(prefers-color-scheme: dark)');
   const still = matchMedia('(prefers-reduced-motion: reduce)');
   const terminal = new Terminal({
@@ -51,6 +53,7 @@ export function createTerminalView({ element, onText, onBinary, onResize }: Term
   terminal.parser.registerOscHandler(52, (request) => { copyFromProgram(request); return true; });
   terminal.onData(onText);
   terminal.onBinary(onBinary);
+  terminal.onTitleChange(onTitle);
   dark.addEventListener('change', () => { terminal.options.theme = dark.matches ? darkTheme : lightTheme; });
   still.addEventListener('change', () => { terminal.options.cursorBlink = !still.matches; });
   fit.fit();

@@ -40,7 +40,7 @@ function setUp() {
   const timers = new FakeTimers();
   const sockets: FakeSocket[] = [];
   const statuses: SocketStatus[] = [];
-  const screen = { text: '', title: '', fresh: 0, undrawn: [] as (() => void)[], size: { columns: 80, rows: 24 } };
+  const screen = { text: '', fresh: 0, undrawn: [] as (() => void)[], size: { columns: 80, rows: 24 } };
   const client = new TtydClient({
     openSocket: (path) => {
       const socket = new FakeSocket(path);
@@ -58,9 +58,6 @@ function setUp() {
     onOutput: (bytes, done) => {
       screen.text += new TextDecoder().decode(bytes);
       screen.undrawn.push(done);
-    },
-    onTitle: (title) => {
-      screen.title = title;
     },
     onStatus: (status) => statuses.push(status),
   });
@@ -89,12 +86,12 @@ it('says who it is and how large the window is, before anything else', () => {
   expect(last().sent.map((frame) => JSON.parse(frame) as unknown)).toEqual([{ AuthToken: 'token', columns: 80, rows: 24 }]);
 });
 
-it('is open with the first frame, shows output and titles, leaves preferences aside', () => {
+it('is open with the first frame, shows output, leaves titles and preferences aside', () => {
   const { screen, statuses, connect } = setUp();
   const socket = connect();
   socket.receive('0hello ✓');
   socket.receive('2{"fontSize": 99}');
-  expect(screen).toMatchObject({ text: 'hello ✓', title: 'shell', fresh: 1 });
+  expect(screen).toMatchObject({ text: 'hello ✓', fresh: 1 });
   expect(kinds(statuses)).toEqual(['connecting', 'open']);
 });
 

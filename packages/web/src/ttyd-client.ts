@@ -1,4 +1,4 @@
-import { binaryFrame, helloFrame, inputFrame, pauseFrame, readFrame, resizeFrame, resumeFrame, type TerminalSize } from './ttyd-frames';
+import { binaryFrame, helloFrame, inputFrame, outputOf, pauseFrame, resizeFrame, resumeFrame, type TerminalSize } from './ttyd-frames';
 
 /** The part of the browser's WebSocket that the client uses. */
 export interface TtydSocket {
@@ -31,7 +31,6 @@ export interface TtydClientOptions {
   readonly onFresh: () => void;
   /** Shell output; `done` must be called when it is on the screen. */
   readonly onOutput: (bytes: Uint8Array, done: () => void) => void;
-  readonly onTitle: (title: string) => void;
   readonly onStatus: (status: SocketStatus) => void;
 }
 
@@ -134,9 +133,8 @@ export class TtydClient {
     socket.onmessage = ({ data }) => {
       if (this.socket !== socket) return;
       if (!this.isReady) this.becomeReady();
-      const frame = readFrame(data);
-      if (frame.kind === 'output') takeOutput(frame.bytes);
-      if (frame.kind === 'title') options.onTitle(frame.title);
+      const output = outputOf(data);
+      if (output !== null) takeOutput(output);
     };
     socket.onclose = () => {
       this.lose(socket);

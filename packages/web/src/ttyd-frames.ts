@@ -1,5 +1,5 @@
 /**
- * ttyd's frames (1.7.7, `src/server.h` and `html/src/components/terminal/xterm`): one character says what it is, the
+ * ttyd's frames (1.7.7, `src/server.h`): one character says what it is, the
  * rest is the payload. The first message to it has no such character: it is JSON with the token and the size.
  */
 export interface TerminalSize {
@@ -7,13 +7,9 @@ export interface TerminalSize {
   readonly rows: number;
 }
 
-export type TtydFrame = { readonly kind: 'output'; readonly bytes: Uint8Array } | { readonly kind: 'title'; readonly title: string } | { readonly kind: 'other' };
-
 const INPUT = '0'.charCodeAt(0);
 const OUTPUT = '0'.charCodeAt(0);
-const TITLE = '1'.charCodeAt(0);
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** The first message: without it, or with a wrong token, ttyd stays silent. */
 export function helloFrame(authToken: string, size: TerminalSize): Uint8Array<ArrayBuffer> {
@@ -42,13 +38,12 @@ export const pauseFrame: Uint8Array<ArrayBuffer> = encoder.encode('2');
 export const resumeFrame: Uint8Array<ArrayBuffer> = encoder.encode('3');
 
 /**
- * Reads one message from ttyd. Preferences are left aside: they come from the container, and a terminal's content does
- * not configure the page.
+ * The shell's output in a message from ttyd; null for the other two kinds, which are left aside: its title (1) is a command
+ * line and a host name, the shell sets a better one, and its preferences (2) come from the container: a terminal's content
+ * does not configure the page.
  */
-export function readFrame(data: unknown): TtydFrame {
-  if (!(data instanceof ArrayBuffer) || data.byteLength === 0) return { kind: 'other' };
+export function outputOf(data: unknown): Uint8Array | null {
+  if (!(data instanceof ArrayBuffer) || data.byteLength === 0) return null;
   const bytes = new Uint8Array(data);
-  if (bytes[0] === OUTPUT) return { kind: 'output', bytes: bytes.subarray(1) };
-  if (bytes[0] === TITLE) return { kind: 'title', title: decoder.decode(bytes.subarray(1)) };
-  return { kind: 'other' };
+  return bytes[0] === OUTPUT ? bytes.subarray(1) : null;
 }

@@ -51,7 +51,7 @@ export function screenOf(sight: Sight): Screen {
     case 'creating':
       return card('starting', 'Starting your terminal', { steps, isWorking: true });
     case 'waking':
-      return card('waking', 'Waking up', { steps, lines: ['Files, programs’ data and the shell’s directory come back as they were; running programs do not.'], isWorking: true });
+      return card('waking', 'Waking up', { steps, lines: ['Files, screen, directories and history come back as you left them. Programs that ran do not.'], isWorking: true });
     case 'running':
       return running(sight);
     case 'hibernating':

@@ -43,11 +43,6 @@ export class FakeTimers {
     return () => this.tasks.delete(entry);
   };
 
-  /** How long until each waiting task, shortest first. */
-  get waits(): number[] {
-    return [...this.tasks].map(({ at }) => at - this.now).sort((a, b) => a - b);
-  }
-
   pass(ms: number): void {
     const end = this.now + ms;
     for (;;) {
