@@ -3,7 +3,7 @@ import { sessionStates, type SessionState } from '@vibe/contracts';
 import { Counter, Gauge, Histogram, type Registry } from '@vibe/platform';
 import type { TickName } from './schedules';
 
-export const alarms = ['deleting_overdue', 'rewound', 'node_silent'] as const;
+export const alarms = ['deleting_overdue', 'rewound'] as const;
 export type Alarm = (typeof alarms)[number];
 
 /** What the reaper counts. Label sets are closed. */

@@ -6,6 +6,8 @@ export interface FoundSnapshot {
   readonly labels: SnapshotLabels;
   readonly digest: string;
   readonly bytes: number;
+  /** Of all its tags, proven or not. */
+  readonly highestGen: number;
 }
 
 export interface RebuildWitnesses {
@@ -95,8 +97,8 @@ function adopt(id: string, evidence: Evidence, witnesses: RebuildWitnesses): Ado
     state: 'hibernated',
     lastActivityAgeMs: Math.max(0, nowMs - snapshot.labels.last_activity),
     deadlineMs: Math.max(EXPIRY_GRACE_MS, hibernatedTtlMs - Math.max(0, nowMs - snapshot.labels.taken)),
-    // A wake that was under way has used up a generation: no later one may have its number.
-    fields: { ...fields, gen: Math.max(snapshot.labels.gen, ...containers.map(({ gen }) => gen)), ...(evidence.holder === null ? {} : { node_id: evidence.holder }) },
+    // A wake that was under way, or a snapshot that is no good, has used up a generation: no later one may have its number.
+    fields: { ...fields, gen: Math.max(snapshot.highestGen, ...containers.map(({ gen }) => gen)), ...(evidence.holder === null ? {} : { node_id: evidence.holder }) },
   };
 }
 

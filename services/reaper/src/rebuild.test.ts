@@ -113,6 +113,15 @@ describe('a rebuild', () => {
     expect((await redis.zrange(keys.droppable, 0, -1)).sort()).toEqual([`${id} g1-r3-aaaaaaaa`, `${id} g1-r7-aaaaaaaa`]);
   });
 
+  it('falls back to an older generation when the latest is not whole, and never gives its number again', async () => {
+    under.shelf.put(digestOf('a'), labelsOf(id, { gen: 1 }));
+    under.shelf.put(digestOf('b'), labelsOf(id, { gen: 2 }));
+    under.shelf.broken.add(digestOf('b'));
+    await seen({});
+    await watch.look(never);
+    expect(await get()).toMatchObject({ state: 'hibernated', gen: 2, snapshot_digest: digestOf('a') });
+  });
+
   it("does not take a snapshot whose labels name another session, nor a node's image", async () => {
     under.shelf.images.set(digestOf('a'), { repository: `vibe-session-${id}`, tag: 'g1-r3-aaaaaaaa', labels: labelsOf(newSessionId()), bytes: 1 });
     await seen({ images: [{ image_id: 'i', session_id: newSessionId(), gen: 1, digest: digestOf('b'), refs: [], age_ms: 1 }] });

@@ -78,26 +78,35 @@ async function readRepository(parts: ReaperParts, id: string, signal: AbortSigna
   });
   candidates.sort((a, b) => b.gen - a.gen || b.rev - a.rev);
   for (const candidate of candidates) {
-    const isAlone = candidates.filter(({ gen }) => gen === candidate.gen).length === 1;
-    const snapshot = await proven(parts, id, candidate, isAlone, signal);
+    const snapshot = await proven(parts, id, candidate, candidates, signal);
     if (snapshot) return { id, snapshot, leftTags: tags.filter((tag) => tag !== candidate.tag) };
   }
   return { id, snapshot: null, leftTags: [] };
 }
 
+interface Candidate {
+  readonly tag: string;
+  readonly gen: number;
+  readonly rev: number;
+}
+
 /**
- * The snapshot under a tag, if it is what its tag says and whole. One that is alone in its generation is looked at layer by
- * layer, by size; of several, each was perhaps never proven, and is read back and hashed.
+ * The snapshot under a tag, if it is what its tag says and whole. The only one of its session is taken as it is: nothing
+ * better is there, and a registry takes no manifest without its layers. Beside other generations its layers are looked at by
+ * size; beside others of its own generation, any of which may never have been proven, they are read back and hashed.
  */
-async function proven(parts: ReaperParts, id: string, { tag, gen, rev }: { tag: string; gen: number; rev: number }, isAlone: boolean, signal: AbortSignal): Promise<FoundSnapshot | null> {
+async function proven(parts: ReaperParts, id: string, { tag, gen, rev }: Candidate, all: readonly Candidate[], signal: AbortSignal): Promise<FoundSnapshot | null> {
   const { registry, settings, logger } = parts;
   const repository = repositoryOf(id);
   try {
-    const { digest, labels } = await registry.inspectSnapshot(repository, tag, signal);
+    const { digest, labels, bytes } = await registry.inspectSnapshot(repository, tag, signal);
     if (!labels || !isLabelled(labels, { id, gen, rev })) return null;
-    const knownLayers = isAlone ? await registry.layersOf(`${settings.REGISTRY_URL}/${repository}@${digest}`, signal) : [];
-    const { bytes } = await registry.prove({ repository, digest, sessionId: id, gen, rev, knownLayers, signal });
-    return { labels, digest, bytes };
+    if (all.length > 1) {
+      const isAlone = all.filter((other) => other.gen === gen).length === 1;
+      const knownLayers = isAlone ? await registry.layersOf(`${settings.REGISTRY_URL}/${repository}@${digest}`, signal) : [];
+      await registry.prove({ repository, digest, sessionId: id, gen, rev, knownLayers, signal });
+    }
+    return { labels, digest, bytes, highestGen: Math.max(...all.map((other) => other.gen)) };
   } catch (error) {
     if (!isCoded(error, 'registry_not_found') && !isCoded(error, 'registry_mismatch')) throw error;
     logger.warn('a snapshot does not stand the proof', { session_id: id, tag, error });

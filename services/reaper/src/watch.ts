@@ -1,3 +1,4 @@
+import { isRedisAway } from '@vibe/platform';
 import type { Queue } from 'bullmq';
 import { EpochWatch } from './epoch-watch';
 import { Pulse } from './pulse';
@@ -48,7 +49,8 @@ export class Watch {
       this.lastFailure = '';
     } catch (error) {
       this.pulse.excuse(now());
-      const failure = String(error);
+      // The connection tells itself when Redis goes and comes.
+      const failure = isRedisAway(error) ? this.lastFailure : String(error);
       if (failure !== this.lastFailure && !signal.aborted) parts.logger.warn('the watch over Redis failed', { error });
       this.lastFailure = failure;
     }
