@@ -105,7 +105,7 @@ async function commitPoint(parts: AgentParts, record: SessionRecord, snapshot: {
     to: 'hibernated',
     actor: ACTOR,
     keepTag: snapshot.tag,
-    ...(record.snapshot_digest === undefined ? {} : { dropDigest: record.snapshot_digest }),
+    ...(record.snapshot_digest === undefined || record.snapshot_digest === snapshot.digest ? {} : { dropDigest: record.snapshot_digest }),
     deadlineMs: parts.settings.HIBERNATED_TTL_DAYS * 86_400_000,
     set: {
       snapshot_digest: snapshot.digest,
