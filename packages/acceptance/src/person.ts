@@ -80,7 +80,14 @@ export class Person {
     await this.events.untilRemoved(id, { withinMs: 120_000 });
   }
 
-  /** Deletes everything this user has, then closes what is open. */
+  /** Asks to delete everything this user has; it ends by itself. Open terminals are closed. */
+  async abandonAll(): Promise<void> {
+    for (const terminal of this.#terminals) terminal.close();
+    const mine = await this.api.list();
+    await Promise.all(mine.map(({ id }) => this.api.delete(id)));
+  }
+
+  /** Deletes everything this user has and waits until it is gone, then closes what is open. */
   async leave(): Promise<void> {
     try {
       const mine = await this.api.list();

@@ -83,10 +83,12 @@ export class TerminalClient {
     });
   }
 
-  /** Which way the socket came: straight from Traefik by the session's labels, or through the gateway. */
-  get route(): string | undefined {
-    const header = this.headers['x-vibe-route'];
-    return Array.isArray(header) ? header[0] : header;
+  /**
+   * Which way the socket came: straight from Traefik by the session's labels, or through the gateway, which says so on
+   * its 101. Traefik's middlewares add nothing to a 101 (v3.6).
+   */
+  get route(): 'label' | 'fallback' {
+    return this.headers['x-vibe-route'] === 'fallback' ? 'fallback' : 'label';
   }
 
   get isOpen(): boolean {

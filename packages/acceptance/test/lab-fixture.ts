@@ -7,14 +7,18 @@ export interface LabFixture {
   readonly lab: Lab;
   /** Set when the first test begins. */
   readonly installation: Installation;
-  /** A new user nobody has seen before; everything of theirs is deleted after the test. */
+  /** A new user nobody has seen before; after the test everything of theirs is deleted. */
   signIn(hint?: string): Promise<Person>;
 }
 
-/** Gives the tests of one file the running lab, and takes away after each test what its people made. */
+/**
+ * Gives the tests of one file the running lab. After each test all that its people made is being deleted; the file ends
+ * when it is gone.
+ */
 export function useLab(): LabFixture {
   const lab = new Lab();
   const people: Person[] = [];
+  const left: Person[] = [];
   let installation: Installation | undefined;
   const theInstallation = (): Installation => {
     if (installation === undefined) throw new Error('the lab is known from the first test on, not while the file is read');
@@ -24,7 +28,12 @@ export function useLab(): LabFixture {
     installation = await lab.installation();
   });
   afterEach(async () => {
-    await Promise.all(people.splice(0).map((person) => person.leave()));
+    const mine = people.splice(0);
+    left.push(...mine);
+    await Promise.all(mine.map((person) => person.abandonAll()));
+  }, 60_000);
+  afterAll(async () => {
+    await Promise.all(left.splice(0).map((person) => person.leave()));
   }, 180_000);
   return {
     lab,

@@ -1,4 +1,5 @@
 import type { ApiErrorBody, Session } from '../src/api-client';
+import { Person } from '../src/person';
 import { useLab } from './lab-fixture';
 
 const UNKNOWN_ID = 'aaaaaaaaaaaaaaaaaaaaaaaaaa';
@@ -35,6 +36,11 @@ describe('what a user may have', () => {
 
 describe('bad input gets one clear error and changes nothing', () => {
   const fixture = useLab();
+  let person: Person;
+  beforeAll(async () => {
+    person = await Person.signIn(await fixture.lab.installation(), 'bad-input');
+  });
+  afterAll(() => person.leave());
 
   const json = { 'content-type': 'application/json' };
   it.each([
@@ -55,7 +61,6 @@ describe('bad input gets one clear error and changes nothing', () => {
     ['a call that is not there', 'GET', '/api/nothing', {}, 404],
     ['a method that is not there', 'PUT', '/api/sessions', { json: {} }, [404, 405]],
   ] as const)('%s', async (_what, method, path, options, status) => {
-    const person = await fixture.signIn('input');
     const answer = await person.api.send<ApiErrorBody>(method, path, options);
     expect([status].flat()).toContain(answer.status);
     // Traefik itself refuses encoded slashes; every answer of ours is an error with a code and a sentence.
@@ -65,7 +70,6 @@ describe('bad input gets one clear error and changes nothing', () => {
   });
 
   it('a name that is refused leaves the old one', async () => {
-    const person = await fixture.signIn('input');
     const { id } = await person.create('good');
     const answer = await person.api.send('PATCH', `/api/sessions/${id}`, { json: { name: 'x', user_id: 'somebody' } });
     expect(answer.status).toBe(400);
