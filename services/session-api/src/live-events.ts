@@ -48,7 +48,7 @@ export class LiveEvents {
     const stream = openEventStream(response, () => {
       clearTimeout(end);
       feed.remove(stream);
-      if (feed.size === 0) this.feeds.delete(userId);
+      if (feed.size === 0 && this.feeds.get(userId) === feed) this.feeds.delete(userId);
     });
     if (this.isClosed) return stream.close();
     if (feed.size >= STREAMS_PER_USER_MAX) feed.oldest()?.close();

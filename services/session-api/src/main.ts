@@ -1,5 +1,5 @@
 import { createDoorkeeper, createTokens } from '@vibe/identity';
-import { closeRedis, connectRedis, runService } from '@vibe/platform';
+import { closeRedis, connectRedis, runService, whenReady } from '@vibe/platform';
 import { Epoch, JobQueues, NodeReports, SessionStore, subscribeToSessions } from '@vibe/session-store';
 import type { ApiParts } from './api-parts';
 import { createJobRequests } from './job-requests';
@@ -33,7 +33,11 @@ void runService({
       isRedisThere: async () => (await redis.ping()) === 'PONG',
     });
     // Waits for Redis, however long; requests are answered 503 meanwhile.
-    subscribeToSessions(subscription, api.onEvent, api.onGap).catch((error: unknown) => {
+    const subscribe = async (): Promise<void> => {
+      await whenReady(subscription);
+      await subscribeToSessions(subscription, api.onEvent, api.onGap);
+    };
+    subscribe().catch((error: unknown) => {
       if (!lifecycle.stopping.aborted) throw error;
     });
     lifecycle.onStop('http', 5_000, () => api.http.close());

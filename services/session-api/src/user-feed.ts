@@ -7,7 +7,7 @@ export interface FeedSource {
   one(id: string): Promise<ApiSession | null>;
 }
 
-type News = { readonly kind: 'list' } | { readonly kind: 'session' | 'removed'; readonly id: string };
+type News = { readonly kind: 'list'; readonly number: number } | { readonly kind: 'session' | 'removed'; readonly id: string };
 
 /**
  * The streams of one user. News is told one after the other, in the order in which it came, to all of them; each is read
@@ -15,7 +15,9 @@ type News = { readonly kind: 'list' } | { readonly kind: 'session' | 'removed'; 
  */
 export class UserFeed {
   private readonly streams = new Set<EventStream>();
-  private readonly waitingForList = new Set<EventStream>();
+  /** Streams that hear nothing before the list of this number: an earlier one may lack what they missed. */
+  private readonly waitingForList = new Map<EventStream, number>();
+  private lists = 0;
   private readonly news: News[] = [];
   private isTelling = false;
 
@@ -31,8 +33,7 @@ export class UserFeed {
 
   add(stream: EventStream): void {
     this.streams.add(stream);
-    this.waitingForList.add(stream);
-    this.push({ kind: 'list' });
+    this.pushList([stream]);
   }
 
   remove(stream: EventStream): void {
@@ -57,12 +58,17 @@ export class UserFeed {
 
   /** Tells the whole list to everybody: news may have been lost. */
   tellAll(): void {
-    for (const stream of this.streams) this.waitingForList.add(stream);
-    this.push({ kind: 'list' });
+    this.pushList(this.streams);
   }
 
   each(act: (stream: EventStream) => void): void {
     for (const stream of [...this.streams]) act(stream);
+  }
+
+  private pushList(streams: Iterable<EventStream>): void {
+    this.lists += 1;
+    for (const stream of streams) this.waitingForList.set(stream, this.lists);
+    this.push({ kind: 'list', number: this.lists });
   }
 
   private push(news: News): void {
@@ -84,7 +90,7 @@ export class UserFeed {
   }
 
   private async tell(news: News): Promise<void> {
-    if (news.kind === 'list') return this.tellList();
+    if (news.kind === 'list') return this.tellList(news.number);
     const session = news.kind === 'session' ? await this.source.one(news.id) : null;
     for (const stream of this.streams) {
       if (this.waitingForList.has(stream)) continue;
@@ -93,10 +99,15 @@ export class UserFeed {
     }
   }
 
-  private async tellList(): Promise<void> {
-    if (this.waitingForList.size === 0) return;
+  private async tellList(number: number): Promise<void> {
+    const waiting = [...this.waitingForList].filter(([, wanted]) => wanted <= number).map(([stream]) => stream);
+    if (waiting.length === 0) return;
     const sessions = await this.source.list();
-    for (const stream of this.waitingForList) stream.send('sessions', { sessions });
-    this.waitingForList.clear();
+    for (const stream of waiting) {
+      // It may have left, or be told to wait for a later list, while this one was read.
+      if ((this.waitingForList.get(stream) ?? Infinity) > number) continue;
+      this.waitingForList.delete(stream);
+      stream.send('sessions', { sessions });
+    }
   }
 }

@@ -59,7 +59,7 @@ export interface ApiUnderTest {
 export async function startApi(redisUrl: string): Promise<ApiUnderTest> {
   const redis = connectRedis(redisUrl, { purpose: 'requests', name: 'api', logger: silentLogger });
   const subscription = connectRedis(redisUrl, { purpose: 'workers', name: 'events', logger: silentLogger });
-  await whenReady(redis);
+  await Promise.all([whenReady(redis), whenReady(subscription)]);
   const added: AddedJob[] = [];
   let isAddBroken = false;
   const queues = {
