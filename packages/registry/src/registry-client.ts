@@ -4,7 +4,7 @@ import { CodedError, isCoded } from '@vibe/platform';
 import type { Agent, Dispatcher } from 'undici';
 import { z } from 'zod';
 import { type Blob, type Manifest, digestOf, manifestTypes, mismatch, parseLabels, parseManifest } from './manifest';
-import { type Ask, type RegistryConnection, ask, connectTo, readText } from './registry-http';
+import { type Ask, type RegistryConnection, ask, connectTo, readAs, readText } from './registry-http';
 
 const PAGE = 200;
 const tagsSchema = z.object({ tags: z.array(z.string()).nullable() });
@@ -46,8 +46,8 @@ export class RegistryClient {
   }
 
   /** Resolves when the registry answers and takes our login. */
-  async ping(): Promise<void> {
-    await (await this.ask({ path: '/v2/' })).body.dump();
+  async ping(signal?: AbortSignal): Promise<void> {
+    await (await this.ask({ path: '/v2/', signal })).body.dump();
   }
 
   private ask(what: Ask, dispatcher: Dispatcher = this.pool): Promise<Dispatcher.ResponseData> {
@@ -55,8 +55,9 @@ export class RegistryClient {
   }
 
   /** The digest that a tag names now. */
-  async resolve(repository: string, tag: string): Promise<string> {
-    const answer = await this.ask({ method: 'HEAD', path: `/v2/${repository}/manifests/${tag}`, accept: manifestTypes });
+  async resolve(repository: string, tag: string, signal?: AbortSignal): Promise<string> {
+    const answer = await this.ask({ method: 'HEAD', path: `/v2/${repository}/manifests/${tag}`, accept: manifestTypes, signal });
+    await answer.body.dump();
     const digest = answer.headers['docker-content-digest'];
     if (typeof digest !== 'string') throw mismatch('the registry names no digest for the tag', { repository, tag });
     return digest;
@@ -64,14 +65,14 @@ export class RegistryClient {
 
   /** The manifest by digest or tag; by digest its hash is compared. */
   private async manifestOf(repository: string, reference: string, signal?: AbortSignal, dispatcher?: Dispatcher): Promise<{ manifest: Manifest; digest: string }> {
-    const text = await readText(await this.ask({ path: `/v2/${repository}/manifests/${reference}`, accept: manifestTypes, signal }, dispatcher));
+    const text = await readText(await this.ask({ path: `/v2/${repository}/manifests/${reference}`, accept: manifestTypes, signal }, dispatcher), signal);
     const digest = digestOf(text);
     if (reference.startsWith('sha256:') && digest !== reference) throw mismatch('the manifest is not the one its digest names', { repository, reference, digest });
     return { manifest: parseManifest(text), digest };
   }
 
   private async labelsOf(repository: string, manifest: Manifest, signal?: AbortSignal, dispatcher?: Dispatcher): Promise<Record<string, string>> {
-    const text = await readText(await this.ask({ path: `/v2/${repository}/blobs/${manifest.config.digest}`, signal }, dispatcher));
+    const text = await readText(await this.ask({ path: `/v2/${repository}/blobs/${manifest.config.digest}`, signal }, dispatcher), signal);
     if (digestOf(text) !== manifest.config.digest) throw mismatch('the image config is not the one its digest names', { repository });
     return parseLabels(text);
   }
@@ -123,6 +124,7 @@ export class RegistryClient {
 
   private async proveSize(repository: string, layer: Blob, signal: AbortSignal | undefined, dispatcher: Dispatcher): Promise<void> {
     const answer = await this.ask({ method: 'HEAD', path: `/v2/${repository}/blobs/${layer.digest}`, signal }, dispatcher);
+    await answer.body.dump();
     if (Number(answer.headers['content-length']) !== layer.size) throw mismatch('a layer has another size', { repository, layer });
   }
 
@@ -143,9 +145,9 @@ export class RegistryClient {
   }
 
   /** All tags of a repository; none when there is no such repository. */
-  async listTags(repository: string): Promise<string[]> {
+  async listTags(repository: string, signal?: AbortSignal): Promise<string[]> {
     try {
-      return tagsSchema.parse(JSON.parse(await readText(await this.ask({ path: `/v2/${repository}/tags/list` })))).tags ?? [];
+      return readAs(tagsSchema, await readText(await this.ask({ path: `/v2/${repository}/tags/list`, signal }), signal)).tags ?? [];
     } catch (error) {
       if (isCoded(error, 'registry_not_found')) return [];
       throw error;
@@ -153,36 +155,39 @@ export class RegistryClient {
   }
 
   /** The names of all repositories, page by page. A repository whose tags are all gone may still be named. */
-  async catalogue(): Promise<string[]> {
+  async catalogue({ pageSize = PAGE, signal }: { pageSize?: number; signal?: AbortSignal } = {}): Promise<string[]> {
     const all: string[] = [];
-    for (let last = ''; ; last = all.at(-1) ?? '') {
-      const query = last === '' ? '' : `&last=${encodeURIComponent(last)}`;
-      const page = catalogueSchema.parse(JSON.parse(await readText(await this.ask({ path: `/v2/_catalog?n=${PAGE}${query}` })))).repositories;
+    for (;;) {
+      const last = all.at(-1);
+      const query = last === undefined ? '' : `&last=${encodeURIComponent(last)}`;
+      const answer = await this.ask({ path: `/v2/_catalog?n=${pageSize}${query}`, signal });
+      const page = readAs(catalogueSchema, await readText(answer, signal)).repositories;
       all.push(...page);
-      if (page.length < PAGE) return all;
+      // A page may be short and not the last: the header says whether there is more.
+      if (page.length === 0 || answer.headers['link'] === undefined) return all;
     }
   }
 
   /** Deletes a manifest and every tag that names it. Not there is success. */
-  async deleteManifest(repository: string, digest: string): Promise<void> {
+  async deleteManifest(repository: string, digest: string, signal?: AbortSignal): Promise<void> {
     try {
-      await (await this.ask({ method: 'DELETE', path: `/v2/${repository}/manifests/${digest}` })).body.dump();
+      await (await this.ask({ method: 'DELETE', path: `/v2/${repository}/manifests/${digest}`, signal })).body.dump();
     } catch (error) {
       if (!isCoded(error, 'registry_not_found')) throw error;
     }
   }
 
   /** Deletes what a tag names. Not there is success. */
-  async deleteTag(repository: string, tag: string): Promise<void> {
+  async deleteTag(repository: string, tag: string, signal?: AbortSignal): Promise<void> {
     try {
-      await this.deleteManifest(repository, await this.resolve(repository, tag));
+      await this.deleteManifest(repository, await this.resolve(repository, tag, signal), signal);
     } catch (error) {
       if (!isCoded(error, 'registry_not_found')) throw error;
     }
   }
 
   /** Deletes everything a repository names. Safe to repeat. */
-  async deleteRepository(repository: string): Promise<void> {
-    for (const tag of await this.listTags(repository)) await this.deleteTag(repository, tag);
+  async deleteRepository(repository: string, signal?: AbortSignal): Promise<void> {
+    for (const tag of await this.listTags(repository, signal)) await this.deleteTag(repository, tag, signal);
   }
 }

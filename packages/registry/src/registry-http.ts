@@ -70,11 +70,21 @@ function firstCode(text: string): string | null {
   }
 }
 
-/** The body as text, and the header that says its digest. */
-export async function readText(answer: Dispatcher.ResponseData): Promise<string> {
+/** The body as text. */
+export async function readText(answer: Dispatcher.ResponseData, signal?: AbortSignal): Promise<string> {
   try {
     return await answer.body.text();
   } catch (error) {
+    signal?.throwIfAborted();
     throw new CodedError('registry_unreachable', 'the registry broke off its answer', { cause: error, retryable: true });
+  }
+}
+
+/** A JSON answer of this shape; anything else is no answer of a registry. */
+export function readAs<T>(schema: z.ZodType<T>, text: string): T {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new CodedError('registry_error', 'the registry answers with something that is none of its answers', { cause: error });
   }
 }
