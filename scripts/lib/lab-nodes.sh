@@ -77,7 +77,8 @@ remove_node() {
   docker volume rm -f "$(lab_node "$1")" >/dev/null 2>&1 || true
 }
 
-# Starts a node container that was made before, or makes it. A disk without its node is of an earlier lab: removed.
+# ensure_node NODE SEED: starts a node container that was made before, or makes it, its disk filled from the seed where
+# there is one. A disk without its node is of an earlier lab: removed.
 # Capabilities: all that this machine can give; a node cannot be --privileged where the machine itself lacks one.
 ensure_node() {
   local node=$1 name options=()
@@ -88,6 +89,7 @@ ensure_node() {
   fi
   docker volume rm -f "$name" >/dev/null 2>&1 || true
   docker volume create "${LAB_LABELS[@]}" "$name" >/dev/null
+  plant_seed "$node" "$2"
   [[ $node != manager ]] || options=(--publish "127.0.0.1:$(choose_port):443")
   docker run -d --name "$name" --hostname "$node" "${LAB_LABELS[@]}" --label "vibe.lab.spec=$(lab_spec)" \
     --network "$LAB_PREFIX" --ip "$(node_address "$node")" --add-host "registry:$(node_address manager)" \

@@ -8,7 +8,8 @@ LAB_OWN_SETTINGS=' REDIS_URL REGISTRY_URL OVERLAY_NETWORK VIBE_PUBLIC_HOST BASE_
 manager_docker() { in_node manager docker "$@"; }
 
 make_manager() {
-  in_node manager env VIBE_STEPS_DEPTH=1 "$LAB_HOME/scripts/swarm-init" --advertise-addr "$(node_address manager)"
+  in_node manager env VIBE_STEPS_DEPTH=1 "SESSION_EGRESS_ALLOW=${SESSION_EGRESS_ALLOW:-}" \
+    "$LAB_HOME/scripts/swarm-init" --advertise-addr "$(node_address manager)"
 }
 
 # A node that was made anew leaves its old self in the Swarm's list: taken out of it.
