@@ -1,4 +1,3 @@
-import { lookup as systemLookup } from 'node:dns';
 import type { IncomingMessage } from 'node:http';
 import { Agent } from 'node:http';
 import type { LookupFunction } from 'node:net';
@@ -9,6 +8,7 @@ import { CodedError } from '@vibe/platform';
 import type { UpgradeOutcome } from './fallback-metrics';
 import { createFallbackMetrics } from './fallback-metrics';
 import { joinToContainer } from './join-sockets';
+import { patientLookup } from './patient-lookup';
 import { refuseUpgrade } from './raw-answers';
 import type { OpenTerminal, TerminalAccess } from './terminal-access';
 
@@ -17,7 +17,7 @@ export interface FallbackOptions {
   readonly logger: Logger;
   readonly registry: Registry;
   readonly stopping: AbortSignal;
-  /** How the task's name becomes an address; the system's unless told (never c-ares: it keeps "no such name"). */
+  /** How the task's name becomes an address; the system's, asked patiently, unless told. */
   readonly lookup?: LookupFunction;
   readonly port?: number;
   /** From the first packet to the container's 101, in ms. */
@@ -37,7 +37,7 @@ export class FallbackProxy {
 
   constructor(private readonly options: FallbackOptions) {
     this.metrics = createFallbackMetrics(options.registry);
-    this.agent = new Agent({ lookup: options.lookup ?? systemLookup });
+    this.agent = new Agent({ lookup: options.lookup ?? patientLookup() });
   }
 
   /** Takes an upgrade; for `server.on('upgrade', …)`. Never throws. */
