@@ -1,6 +1,11 @@
 import { type PayloadOf, SWARM_QUEUE, type SessionWork, nodeJobs, nodeQueueOf, repositoryOf, stateTable, swarmJobs } from '@vibe/contracts';
 import { failpoint } from '@vibe/platform';
+import type { JobContext } from '@vibe/session-store';
 import { ACTOR, type AgentParts } from './agent-parts';
+import { tryLater } from './try-later';
+
+/** How long to leave a container that is being removed, in ms: a removal takes about 3 s. */
+const CONTAINER_GOES_MS = 500;
 
 /** Removes one generation's service, then its secret. By service id where it is known; else by name, and only at this generation or a lower one. */
 export async function retireGeneration(parts: AgentParts, payload: PayloadOf<typeof swarmJobs.retire>): Promise<void> {
@@ -39,17 +44,17 @@ export async function eraseSession(parts: AgentParts, { session_id, rev }: Sessi
 }
 
 /**
- * Removes a session's images from this node: all of them, or one by digest. For a session that is `deleting` it waits (by
- * failing: the job is tried again) until its containers are gone too, and confirms.
+ * Removes a session's images from this node: all of them, or one by digest. For a session that is `deleting` it comes back
+ * until its containers are gone too, and confirms.
  */
-export async function dropImages(parts: AgentParts, payload: PayloadOf<typeof nodeJobs.dropImage>): Promise<void> {
+export async function dropImages(parts: AgentParts, payload: PayloadOf<typeof nodeJobs.dropImage>, context: Pick<JobContext, 'job' | 'token'>): Promise<void> {
   const { engine, store, queues, nodeId } = parts;
   const { session_id, rev, digest } = payload;
   if (digest === null) {
     const record = await store.get(session_id);
     if (record && record.state !== 'deleting') return;
     const containers = await engine.listSessionContainers({ sessionId: session_id });
-    if (containers.length > 0) throw new Error('its container is still being removed');
+    if (containers.length > 0) await tryLater(context, CONTAINER_GOES_MS);
   }
   for (const image of await engine.listSnapshots({ sessionId: session_id })) {
     if (digest !== null && image.digest !== digest) continue;

@@ -144,7 +144,7 @@ async function takeJobs({ settings, logger, lifecycle, registry }: ServiceParts<
       settings: { concurrency: settings.HIBERNATIONS_PER_NODE },
       handlers: {
         hibernate: (payload, context) => hibernateSession(parts, payload, context),
-        dropImage: (payload) => dropImages(parts, payload),
+        dropImage: (payload, context) => dropImages(parts, payload, context),
         prepull: ({ image }, { signal }) => parts.engine.pullImage(image, { signal }),
       },
     }),

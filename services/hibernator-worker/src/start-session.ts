@@ -3,9 +3,9 @@ import { terminalCredential } from '@vibe/identity';
 import { failpoint, isCoded } from '@vibe/platform';
 import type { JobContext } from '@vibe/session-store';
 import { sessionServiceSpec } from '@vibe/swarm';
-import { DelayedError } from 'bullmq';
 import type { AgentParts } from './agent-parts';
 import { snapshotIsMissing, startFailed } from './start-failed';
+import { tryLater } from './try-later';
 
 /** How soon a start that found no free place looks again, in ms. */
 const PLACE_RETRY_MS = 250;
@@ -33,13 +33,11 @@ export async function startSession(parts: AgentParts, { session_id, rev }: Sessi
 }
 
 /** At most so many starts a node are asked for and not yet running: beyond that every start gets slower. */
-async function takePlace(parts: AgentParts, record: SessionRecord, { job, token }: JobContext): Promise<void> {
+async function takePlace(parts: AgentParts, record: SessionRecord, context: JobContext): Promise<void> {
   const view = await parts.reports.swarmView();
   const nodes = Math.max(1, view?.nodes.filter((node) => node.state === 'ready' && node.availability === 'active').length ?? 1);
   const place = await parts.store.claimStartSlot({ id: record.id, rev: record.rev, limit: nodes * parts.settings.STARTS_IN_FLIGHT_PER_NODE });
-  if (place !== 'full') return;
-  await job.moveToDelayed(Date.now() + PLACE_RETRY_MS, token);
-  throw new DelayedError();
+  if (place === 'full') await tryLater(context, PLACE_RETRY_MS);
 }
 
 /** The image to start from, by digest; null when there is none to start from and the record was moved accordingly. */
