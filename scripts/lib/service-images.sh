@@ -28,14 +28,23 @@ built_services() {
   done
 }
 
-# Builds one service's image in the manager's Engine. The pages belong into the gateway's image.
+# A hash of all that a service's image is made from: its Dockerfile, its bundle, and the image below it.
+service_inputs() {
+  { "${VIBE_DOCKER[@]}" image inspect -f '{{.Id}}' "$(sed -n 's/^FROM \([^ ]*\).*/\1/p' "$1/Dockerfile" | head -n1)" 2>/dev/null || true
+    cd "$1" && find Dockerfile dist -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-16
+}
+
+# Builds one service's image in the manager's Engine. The pages belong into the gateway's image. An image whose inputs
+# are the same is kept: the build cache alone may miss where several builds ran at once, and the service would restart.
 build_service_image() {
-  local name=$1 dir=$VIBE_SERVICES_DIR/$1 pages=$VIBE_SERVICES_DIR/../packages/web/dist
+  local name=$1 dir=$VIBE_SERVICES_DIR/$1 pages=$VIBE_SERVICES_DIR/../packages/web/dist inputs
   if [[ $name == gateway && -d $pages ]]; then
     rm -rf "$dir/dist/web"
     cp -a "$pages" "$dir/dist/web"
   fi
-  tar -C "$dir" -c Dockerfile dist | "${VIBE_DOCKER[@]}" build -q -t "$(service_image "$name")" -
+  inputs=$(service_inputs "$dir")
+  [[ $("${VIBE_DOCKER[@]}" image inspect -f '{{index .Config.Labels "vibe.inputs"}}' "$(service_image "$name")" 2>/dev/null) != "$inputs" ]] || return 0
+  tar -C "$dir" -c Dockerfile dist | "${VIBE_DOCKER[@]}" build -q --label "vibe.inputs=$inputs" -t "$(service_image "$name")" -
 }
 
 # Builds the session image in this machine's Engine (it takes Debian packages, and its layers are worth keeping here).
