@@ -7,6 +7,7 @@ import { errorPages } from './error-pages';
 import type { FallbackOptions } from './fallback-proxy';
 import { FallbackProxy } from './fallback-proxy';
 import { forwardAuthRoute } from './forward-auth';
+import { iconRoute } from './icon';
 import type { WebFiles } from './pages';
 import { pageRoutes } from './pages';
 import { signInRoutes } from './sign-in';
@@ -45,6 +46,7 @@ export function createGateway(options: GatewayOptions): { http: HttpServer; fall
     bodies: [],
     routes(app) {
       forwardAuthRoute(app, { access });
+      iconRoute(app);
       signInRoutes(app, { mode, doorkeeper, tokens });
       pageRoutes(app, { web: options.web, doorkeeper, publicHost });
       errorPages(app);

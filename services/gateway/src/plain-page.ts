@@ -1,10 +1,7 @@
 import type { Response } from 'express';
+import { ICON_PATH, mark } from './icon';
 import { plainPolicy } from './page-policy';
 import { plainStyle } from './plain-style';
-
-/** The mark of packages/web/src/icon.svg. */
-const mark =
-  '<svg width="26" height="26" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="7" fill="#0f6b5c"/><path d="M8 10.5 14 16l-6 5.5" fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"/><path d="M17 22h7.5" stroke="#fff" stroke-width="3" stroke-linecap="round"/></svg>';
 
 const plainPagePolicy = plainPolicy(plainStyle);
 
@@ -23,6 +20,7 @@ export function sendPlainPage(response: Response, status: number, page: { title:
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="color-scheme" content="light dark">
+    <link rel="icon" href="${ICON_PATH}" type="image/svg+xml">
     <title>${escapeHtml(page.title)} · Vibeswarm</title>
     <style>${plainStyle}</style>
   </head>

@@ -74,6 +74,14 @@ describe('the pages', () => {
     expect(JSON.parse(json.body)).toMatchObject({ error: { code: 'not_found' } });
   });
 
+  it('have an icon in their tab, signed in or not', async () => {
+    for (const path of ['/icon.svg', '/favicon.ico']) {
+      const icon = await ask(door.port, path);
+      expect([icon.status, icon.headers['content-type']]).toEqual([200, 'image/svg+xml; charset=utf-8']);
+    }
+    expect((await ask(door.port, '/sign-in')).body).toContain('<link rel="icon" href="/icon.svg"');
+  });
+
   it('bring files that are named after their content, to be kept for good', async () => {
     const file = await ask(door.port, '/terminal/assets/pages.test.ts');
     expect([file.status, file.headers['cache-control'], file.headers['x-content-type-options']]).toEqual([200, 'public, max-age=31536000, immutable', 'nosniff']);
