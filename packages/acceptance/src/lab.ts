@@ -90,9 +90,14 @@ export class Lab {
     return perNode.flat();
   }
 
-  /** The one living container of a session. Throws when there is none or more than one. */
+  /**
+   * The one living container of a session. Throws when there is none or more than one. One that an earlier generation left
+   * behind frozen does not live: nothing in it runs again, it only waits for its removal.
+   */
   async containerOf(sessionId: string): Promise<SessionContainer> {
-    const living = (await this.containersOf(sessionId)).filter(({ state }) => state === 'running' || state === 'paused');
+    const all = await this.containersOf(sessionId);
+    const latest = Math.max(...all.map(({ generation }) => generation));
+    const living = all.filter(({ state, generation }) => state === 'running' || (state === 'paused' && generation === latest));
     const [only] = living;
     if (only === undefined || living.length > 1) throw new Error(`session ${sessionId} has ${living.length} living containers: ${JSON.stringify(living)}`);
     return only;

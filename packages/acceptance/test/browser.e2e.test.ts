@@ -40,7 +40,7 @@ describe('in a real browser', () => {
       await page.waitForURL(/\/terminal\/[a-z0-9]{26}$/);
       await untilTerminal();
       await typeLine('echo "typed in a browser" > note.txt; cat note.txt | tr a-z A-Z');
-      await rows.getByText('TYPED IN A BROWSER').waitFor();
+      await rows.getByText(/TYPED IN A BROWSER/).waitFor();
       await browser.takePictures('3-terminal');
 
       await page.getByRole('button', { name: 'Sleep' }).click();
@@ -56,7 +56,7 @@ describe('in a real browser', () => {
       await untilTerminal();
       report(`a key press woke it in ${((Date.now() - wokenAt) / 1_000).toFixed(1)} s`);
       await typeLine('clear; cat note.txt | rev');
-      await rows.getByText('resworb a ni depyt').waitFor();
+      await rows.getByText(/resworb a ni depyt/).waitFor();
       await browser.takePictures('7-awake-again');
 
       await page.getByRole('link', { name: 'My sessions' }).click();

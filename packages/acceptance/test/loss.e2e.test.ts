@@ -49,7 +49,8 @@ describe('a session whose container died', () => {
     const { id } = await person.create();
     const terminal = await person.openTerminal(id);
     const pid = await terminal.run('echo $$');
-    terminal.type('exit\r');
+    terminal.type('echo good-bye; exit\r');
+    await terminal.expect(/^good-bye$/m);
     terminal.close();
     const next = await eventually('another shell answers', async () => {
       const socket = await connectAtOnce(person, id);

@@ -14,7 +14,7 @@ describe('a session that is put to sleep', () => {
     const container = await fixture.lab.containerOf(id);
 
     const asleep = await person.sleep(id);
-    expect(asleep).toMatchObject({ generation: 1, snapshot_bytes: expect.any(Number) as number, hibernate_reason: null });
+    expect(asleep).toMatchObject({ generation: 1, snapshot_bytes: expect.any(Number) as number, hibernate_reason: 'asked' });
     expect(asleep.expires_at).not.toBeNull();
     const steps = person.events.sightingsOf(id).map(({ session }) => session?.step);
     const inOrder = ['freezing', 'committing', 'pushing', 'proving'].map((step) => steps.indexOf(step));
@@ -53,7 +53,8 @@ describe('a session that is put to sleep', () => {
       const terminal = await person.openTerminal(id);
       expect(await terminal.run('sha256sum data.bin | cut -c1-64')).toBe(hash);
       const woken = await fixture.lab.containerOf(id);
-      expect(woken.generation).toBe(2);
+      // One generation more when it was first tried on the node that nobody knew yet to be drained.
+      expect(woken.generation).toBeGreaterThan(1);
       expect(woken.node).not.toBe(node);
     } finally {
       await fixture.lab.exec('manager', 'docker', 'node', 'update', '--availability', 'active', node);
