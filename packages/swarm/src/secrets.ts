@@ -29,7 +29,9 @@ export async function ensureSecret(
   const { name, data, labels } = secret;
   const spec = { Name: name, Labels: writeSessionLabels(labels), Data: Buffer.from(data).toString('base64') };
   try {
-    const made = await connection.call(`create the secret ${name}`, (abortSignal) => connection.docker.createSecret(withSignal(abortSignal, spec)) as Promise<unknown>, options);
+    // dockerode would otherwise repeat all of it in the URL, data included, for any log on the way.
+    const asked = { _query: {}, _body: spec };
+    const made = await connection.call(`create the secret ${name}`, (abortSignal) => connection.docker.createSecret(withSignal<object>(abortSignal, asked)) as Promise<unknown>, options);
     return z.object({ id: z.string() }).parse(made).id;
   } catch (error) {
     if (!isEngineStatus(error, 409)) throw error;

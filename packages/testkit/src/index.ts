@@ -1,7 +1,13 @@
+export { type EngineCall, type EngineHttp, type HeldCall } from './fake-engine/engine-http';
+export { type FakeContainer } from './fake-engine/fake-container';
+export { type FakeNode, type PushFault } from './fake-engine/fake-node';
+export { type FakeSwarm, type StartPlan } from './fake-engine/fake-swarm';
+export { type Files, type Layer, packLayer, unpackLayer } from './fake-engine/layers';
+export { type ImageConfig, type RegistryAccess, type TransferredImage, downloadImage, uploadImage } from './fake-engine/registry-transfer';
+export * from './fake-engine/start-fake-swarm';
 export * from './fake-registry/fake-registry';
 export { RegistryStore, digestOf } from './fake-registry/registry-store';
-export * from './fake-engine/layers';
-export * from './fake-engine/registry-transfer';
 export * from './real-engine';
+export * from './real-node';
 export * from './real-registry';
 export * from './redis';

@@ -76,6 +76,20 @@ const configOf = ({ config, layers }: TransferredImage): Buffer =>
 /** The id of an image: the hash of its config. */
 export const imageIdOf = (image: TransferredImage): string => digestOf(configOf(image));
 
+/** The manifest under which an image travels. */
+export function manifestOf(image: TransferredImage): { body: Buffer; digest: string } {
+  const config = configOf(image);
+  const body = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MANIFEST,
+      config: { mediaType: 'application/vnd.docker.container.image.v1+json', size: config.length, digest: digestOf(config) },
+      layers: image.layers.map((layer) => ({ mediaType: 'application/vnd.docker.image.rootfs.diff.tar.gzip', size: layer.blob.length, digest: layer.digest })),
+    }),
+  );
+  return { body, digest: digestOf(body) };
+}
+
 /** Pushes an image as an Engine does: blobs that are missing, then the manifest under its tag. Returns the manifest's digest and size. */
 export async function uploadImage(access: RegistryAccess, target: { repository: string; tag: string }, image: TransferredImage): Promise<{ digest: string; size: number }> {
   const transfer = new Transfer(access, target.repository);
@@ -83,16 +97,9 @@ export async function uploadImage(access: RegistryAccess, target: { repository: 
     for (const layer of image.layers) await transfer.putBlob(layer.blob, layer.digest);
     const config = configOf(image);
     await transfer.putBlob(config, digestOf(config));
-    const manifest = Buffer.from(
-      JSON.stringify({
-        schemaVersion: 2,
-        mediaType: MANIFEST,
-        config: { mediaType: 'application/vnd.docker.container.image.v1+json', size: config.length, digest: digestOf(config) },
-        layers: image.layers.map((layer) => ({ mediaType: 'application/vnd.docker.image.rootfs.diff.tar.gzip', size: layer.blob.length, digest: layer.digest })),
-      }),
-    );
-    await transfer.ask('PUT', `/v2/${target.repository}/manifests/${target.tag}`, { body: manifest, headers: { 'content-type': MANIFEST }, expect: [201] });
-    return { digest: digestOf(manifest), size: manifest.length };
+    const manifest = manifestOf(image);
+    await transfer.ask('PUT', `/v2/${target.repository}/manifests/${target.tag}`, { body: manifest.body, headers: { 'content-type': MANIFEST }, expect: [201] });
+    return { digest: manifest.digest, size: manifest.body.length };
   } finally {
     await transfer.close();
   }
