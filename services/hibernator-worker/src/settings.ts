@@ -1,20 +1,6 @@
 import { listSetting, maybeEmptySetting, numberSetting, redisUrlSetting, secretFileSetting, serviceSettings, textSetting } from '@vibe/platform';
+import { registrySettings } from '@vibe/registry';
 import { z } from 'zod';
-
-const registryLogin = secretFileSetting('/run/secrets/vibe-registry-login').transform((text, context) => {
-  const login = z.object({ username: z.string().min(1), password: z.string().min(1) }).safeParse(tryJson(text));
-  if (login.success) return login.data;
-  context.addIssue({ code: 'custom', message: 'the file must hold {"username": …, "password": …}' });
-  return z.NEVER;
-});
-
-function tryJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
 
 /** What an operator can set for the agent; docs in the README's table. */
 export const settingsSchema = z.object({
@@ -22,9 +8,7 @@ export const settingsSchema = z.object({
   REDIS_URL: redisUrlSetting,
   DOCKER_SOCKET: textSetting({ default: '/var/run/docker.sock' }),
   HOST_PROC: textSetting({ default: '/host/proc' }),
-  REGISTRY_URL: textSetting({ default: 'registry:5000' }),
-  REGISTRY_LOGIN_FILE: registryLogin,
-  REGISTRY_CA_FILE: secretFileSetting('/etc/vibe/registry-ca.crt'),
+  ...registrySettings,
   TTYD_KEY_FILE: secretFileSetting('/run/secrets/vibe-ttyd-key'),
   BASE_IMAGE: textSetting({ default: 'registry:5000/vibe-terminal:latest' }),
   OVERLAY_NETWORK: textSetting({ default: 'vibe-overlay' }),
