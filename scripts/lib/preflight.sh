@@ -137,15 +137,18 @@ check_ports() {
   check_port udp 4789 "remove that VXLAN or stop that program (Swarm carries its networks over it)"
 }
 
-check_subnet() {
-  local subnet=${OVERLAY_SUBNET:-10.128.0.0/16} route clash=''
+check_subnets() {
+  local name subnet route
   command -v ip >/dev/null || return 0
   is_our_swarm && return 0
-  while read -r route _; do
-    [[ $route == */* || $route =~ ^[0-9.]+$ ]] || continue
-    nets_overlap "$subnet" "$route" && clash=$route
-  done < <(ip -4 route show 2>/dev/null)
-  [[ -z $clash ]] || problem "this machine has a route to $clash, which overlaps the sessions' network $subnet: set OVERLAY_SUBNET to a free /16"
+  for name in OVERLAY_SUBNET=10.128.0.0/16 CONTROL_SUBNET=10.129.0.0/24 DOCKER_VIEW_SUBNET=10.129.1.0/24; do
+    subnet=${name#*=} name=${name%%=*}
+    subnet=${!name:-$subnet}
+    while read -r route _; do
+      [[ $route =~ ^[0-9.]+(/[0-9]+)?$ ]] || continue
+      ! nets_overlap "$subnet" "$route" || problem "this machine has a route to $route, which overlaps our network $subnet: set $name to a free range"
+    done < <(ip -4 route show 2>/dev/null)
+  done
 }
 
 # 0 when two IPv4 networks in a.b.c.d/n share an address.
@@ -170,7 +173,7 @@ preflight() {
   check_engine
   check_swarm_membership
   check_ports
-  check_subnet
+  check_subnets
   local line
   while IFS= read -r line; do [[ -z $line ]] || problem "$line"; done < <(settings_problems)
   ((${#VIBE_PROBLEMS[@]})) || return 0

@@ -3,6 +3,7 @@
 # Source lib/steps.sh first.
 
 VIBE_SETTINGS_FILE=${VIBE_SETTINGS_FILE:-/etc/vibeswarm/settings.env}
+VIBE_SETTINGS_LIB=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 
 # Settings of the scripts themselves; the stack files name all others.
 VIBE_SCRIPT_SETTINGS=(VIBE_PUBLIC_HOST OVERLAY_NETWORK OVERLAY_SUBNET CONTROL_SUBNET VIBE_ADVERTISE_ADDR VIBE_TLS VIBE_STACKS_LIMIT_S
@@ -10,7 +11,7 @@ VIBE_SCRIPT_SETTINGS=(VIBE_PUBLIC_HOST OVERLAY_NETWORK OVERLAY_SUBNET CONTROL_SU
 
 # Prints every setting's name: those that the stack files take, and the scripts' own.
 setting_names() {
-  "$VIBE_ROOT/scripts/stacks" names
+  "$VIBE_SETTINGS_LIB/../stacks" names
   printf '%s\n' "${VIBE_SCRIPT_SETTINGS[@]}"
 }
 
@@ -30,7 +31,8 @@ settings_file_problems() {
   done <"$VIBE_SETTINGS_FILE"
 }
 
-# Exports what the file says and the environment does not. Values are taken as they stand: nothing is evaluated.
+# Exports what the file says and the environment does not. Values are taken as they stand: nothing is evaluated. Call it
+# before the libraries that have defaults are sourced.
 read_settings_file() {
   [[ -r $VIBE_SETTINGS_FILE ]] || return 0
   local line name
@@ -50,7 +52,6 @@ is_local_host() {
 
 # Sets what follows from other settings: who may sign in how.
 settle_settings() {
-  read_settings_file
   export VIBE_PUBLIC_HOST=${VIBE_PUBLIC_HOST:-localhost}
   if [[ -z ${AUTH_MODE:-} ]]; then
     if is_local_host "$VIBE_PUBLIC_HOST"; then AUTH_MODE=dev; else AUTH_MODE=token; fi
