@@ -16,6 +16,8 @@ export type EngineOptions = EngineAddress & {
   /** The registry's `host:port` as in image names. */
   readonly registryUrl?: string;
   readonly registryLogin?: RegistryLogin;
+  /** How long an answer may take, in ms; commit, push and pull have a limit of their own. */
+  readonly callLimitMs?: number;
 };
 
 /** What a call may be given by its caller. */
@@ -27,7 +29,6 @@ export interface CallOptions {
 const API_WANTED = [1, 44] as const;
 const API_OLDEST = [1, 41] as const;
 
-/** An answer that takes longer than this is no answer. Commit and push have their own limit. */
 const CALL_LIMIT_MS = 30_000;
 
 const versionSchema = z.object({ ApiVersion: z.string(), MinAPIVersion: z.string().optional(), Version: z.string() });
@@ -78,6 +79,7 @@ export class EngineConnection {
     readonly engineVersion: string,
     /** What goes into X-Registry-Auth. Empty without a login. */
     readonly registryAuth: Docker.AuthConfigObject,
+    private readonly callLimitMs: number,
   ) {}
 
   /**
@@ -91,7 +93,8 @@ export class EngineConnection {
     const where = 'socketPath' in options ? { socketPath: options.socketPath, host: undefined } : { host: options.host, port: options.port };
     const make = (version: string | undefined) => new Docker({ ...where, protocol: 'http', agent, version } as unknown as Docker.DockerOptions);
 
-    const asked = new EngineConnection(make(undefined), '', '', {});
+    const { registryLogin, registryUrl, callLimitMs = CALL_LIMIT_MS } = options;
+    const asked = new EngineConnection(make(undefined), '', '', {}, callLimitMs);
     const said = versionSchema.parse(await asked.call('say its version', (abortSignal) => (asked.docker.version as (options: object) => Promise<unknown>).call(asked.docker, { abortSignal }), call));
     const highest = parseApiVersion(said.ApiVersion);
     if (isBelow(highest, API_OLDEST)) {
@@ -101,13 +104,12 @@ export class EngineConnection {
       throw new CodedError('engine_too_new', `the Engine ${said.Version} no longer speaks API ${API_WANTED.join('.')}`);
     }
     const version = `v${(isBelow(highest, API_WANTED) ? highest : API_WANTED).join('.')}`;
-    const { registryLogin, registryUrl } = options;
-    return new EngineConnection(make(version), version, said.Version, registryLogin ? { ...registryLogin, serveraddress: registryUrl ?? '' } : {});
+    return new EngineConnection(make(version), version, said.Version, registryLogin ? { ...registryLogin, serveraddress: registryUrl ?? '' } : {}, callLimitMs);
   }
 
   /** Runs one call: `what` completes "could not be asked to …". `limitMs: null` for one that lives as long as its signal. */
   async call<T>(what: string, work: (abortSignal: AbortSignal) => Promise<T>, options: CallOptions & { limitMs?: number | null } = {}): Promise<T> {
-    const { signal, limitMs = CALL_LIMIT_MS } = options;
+    const { signal, limitMs = this.callLimitMs } = options;
     signal?.throwIfAborted();
     const ours = new AbortController();
     const late = new CodedError('engine_timeout', `the Engine did not ${what} within ${limitMs} ms`, { retryable: true });

@@ -42,8 +42,11 @@ export function routeLabels({ session_id, gen, base, network }: Pick<SessionServ
 
 /**
  * The whole service of one generation. Every field is set each time: a snapshot carries what the last generation had.
- * `none`: Swarm would replace a dead session by an empty one. SIGKILL without grace: a removal thaws a frozen container for
- * its signal, and nothing may run then.
+ *
+ * No restart: Swarm would replace a dead session by an empty one. SIGKILL without grace: a removal thaws a frozen container
+ * for its signal, and nothing may run then. No init: the launcher ends in a process 1 that reaps and that nothing inside can
+ * end, while docker-init without CAP_KILL could not pass "you will sleep" on to it. dnsrr: a virtual address costs two
+ * addresses, and an IPVS entry on every node. No secret but the mounted one: a commit keeps env, args and labels for good.
  */
 export function sessionServiceSpec(options: SessionServiceOptions): CreateServiceOptions {
   const name = serviceNameOf(options.session_id);
