@@ -17,7 +17,7 @@ uris_of_suites() {
       if (f[3] ~ want) print f[2]
       next
     }
-    /^Types:/   { flush(); types = $0; sub(/^Types:[[:space:]]*/, "", types) }
+    /^Types:/   { types = $0; sub(/^Types:[[:space:]]*/, "", types) }
     /^URIs:/    { uri = $2 }
     /^Suites:/  { suites = $0; sub(/^Suites:[[:space:]]*/, "", suites) }
     /^Enabled:[[:space:]]*no/ { enabled = 0 }

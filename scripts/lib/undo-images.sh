@@ -30,7 +30,7 @@ remove_standins() {
 # remove_volumes yes|no (keep the data)
 remove_volumes() {
   local names
-  names=$(docker volume ls -q --filter label=vibe.swarm=1)
+  names=$({ docker volume ls -q --filter label=vibe.swarm=1; docker volume ls -q | grep -xE 'vibe-(redis|registry|acme)' || true; } | sort -u)
   [[ -n $names ]] || return 0
   if [[ $1 == yes ]]; then
     note "kept the volumes $(tr '\n' ' ' <<<"$names")"
