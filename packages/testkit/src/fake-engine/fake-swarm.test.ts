@@ -7,7 +7,16 @@ import { type RunningFakeSwarm, startFakeSwarm } from './start-fake-swarm';
 const SESSION = 'abcdefghijklmnopqrstuvwxyz';
 const MIB = 1024 * 1024;
 
-function specOf({ name = `session-${SESSION}`, constraints = [] as string[], condition = 'none', stopSignal = 'SIGKILL', reservedMib = 1, image = 'base:1' } = {}): ServiceSpec {
+interface Wanted {
+  readonly name?: string;
+  readonly constraints?: string[];
+  readonly condition?: 'none' | 'any';
+  readonly stopSignal?: string;
+  readonly reservedMib?: number;
+  readonly image?: string;
+}
+
+function specOf({ name = `session-${SESSION}`, constraints = [], condition = 'none', stopSignal = 'SIGKILL', reservedMib = 1, image = 'base:1' }: Wanted): ServiceSpec {
   return {
     Name: name,
     Labels: { 'vibe.session': SESSION },
@@ -38,7 +47,7 @@ describe('the fake Swarm', () => {
   });
   afterEach(() => fake.stop());
 
-  const create = async (options: Parameters<typeof specOf>[0] = {}) => {
+  const create = async (options: Wanted = {}) => {
     const service = fake.swarm.createService(specOf(options), {});
     if (typeof service === 'string') throw new Error(service);
     return service;
@@ -124,8 +133,8 @@ describe('the fake Swarm', () => {
     expect(await ask('/v1.44/containers/x/archive?path=/etc')).toBe(501);
     expect(await ask('/v1.44/nodes?size=1')).toBe(501);
     expect(await ask('/v1.45/nodes')).toBe(501);
-    const whole = Buffer.from(JSON.stringify(specOf())).toString('base64url');
-    expect(await ask('/v1.44/services/create', { method: 'POST', body: JSON.stringify(specOf()), headers: { 'x-registry-auth': whole } })).toBe(400);
+    const whole = Buffer.from(JSON.stringify(specOf({}))).toString('base64url');
+    expect(await ask('/v1.44/services/create', { method: 'POST', body: JSON.stringify(specOf({})), headers: { 'x-registry-auth': whole } })).toBe(400);
     await expect(other.stop()).rejects.toThrow(/archive[^]*nodes\?size=1[^]*v1.45[^]*that is no login/);
   });
 
