@@ -21,7 +21,7 @@ export interface AgentParts {
   readonly reports: NodeReports;
   readonly care: SnapshotCare;
   readonly epoch: Epoch;
-  readonly queues: JobQueues;
+  readonly queues: Pick<JobQueues, 'add'>;
   readonly freezer: Freezer;
   readonly idleClock: IdleClock;
   /** Free and total bytes of the disk that the Engine writes to. */

@@ -2,11 +2,12 @@ import { REPORT_EVERY_MS, SWARM_QUEUE, errorStatus, nodeJobs, nodeQueueOf, swarm
 import { type ServiceParts, closeRedis, connectRedis, createHttpServer, runService, whenReady } from '@vibe/platform';
 import { RegistryClient } from '@vibe/registry';
 import { Epoch, JobQueues, NodeReports, SessionStore, SnapshotCare, createJobWorker, subscribeToSessions } from '@vibe/session-store';
-import { type ContainerEvent, Engine } from '@vibe/swarm';
+import { Engine } from '@vibe/swarm';
 import type { AgentParts } from './agent-parts';
 import { BaseImage } from './base-image';
 import { ContainerWatch } from './container-watch';
 import { dropImages, eraseSession, retireGeneration } from './end-session';
+import { followContainers } from './follow-containers';
 import { Freezer } from './freezer';
 import { hibernateSession } from './hibernate-session';
 import { IdleClock, type RunningContainer, lookEveryMs } from './idle-clock';
@@ -102,20 +103,6 @@ async function assemble({ settings, logger, lifecycle }: ServiceParts<Settings>,
     underWay: new WorkUnderWay(),
     logger: logger.child({ node_id: nodeId }),
   };
-}
-
-/** Follows the Engine's events for as long as the agent lives. They are hints: every gap is closed by a look at everything. */
-function followContainers(parts: AgentParts, watch: ContainerWatch, stopping: AbortSignal, resync: () => Promise<void>): void {
-  const onError = (action: string) => (error: unknown) => parts.logger.warn('an event could not be followed', { action, error });
-  // Not awaited: the wait for one terminal's port must not hold up the news of another.
-  const onEvent = ({ action, containerId }: ContainerEvent): void => {
-    if (action === 'start') void watch.started(containerId).catch(onError(action));
-    if (action === 'die' || action === 'destroy') void watch.died(containerId).catch(onError(action));
-  };
-  const follow = () => parts.engine.followContainerEvents({ signal: stopping, onOpen: () => void resync().catch(onError('open')), onEvent });
-  repeatEvery(1_000, stopping, follow, (error) => {
-    if (!stopping.aborted) parts.logger.warn('the event stream broke', { error });
-  });
 }
 
 async function report(parts: AgentParts, reportNode: () => Promise<void>): Promise<void> {

@@ -1,0 +1,169 @@
+import { swarmJobs } from '@vibe/contracts';
+import { startSession } from '../src/start-session';
+import { MISSING_LOOKS_APART_MS } from '../src/start-failed';
+import { START_LOOK_MS, lookAtSlowStarts } from '../src/start-watch';
+import { Agents } from './agents';
+import { contextOf } from './job-line';
+
+let agents: Agents;
+beforeAll(async () => void (agents = await Agents.start()));
+afterAll(() => agents.stop());
+afterEach(() => {
+  agents.registry.clearFaults();
+  agents.fake.swarm.startPlan = () => 'listens';
+  for (const node of agents.fake.swarm.nodes) node.availability = 'active';
+});
+
+const servicesOf = (id: string) => agents.fake.swarm.services.filter(({ spec }) => spec.Name.includes(id));
+
+describe('starting', () => {
+  it('makes one service by digest with the secret of its generation, and is running when the port listens', async () => {
+    const { record } = await agents.running();
+    expect(record).toMatchObject({ gen: 1, rev: 2, task_name: expect.stringMatching(`^session-${record.id}\\.1\\.`) as string });
+    const [service] = servicesOf(record.id);
+    expect(service?.id).toBe(record.service_id);
+    expect(service?.spec.TaskTemplate.ContainerSpec.Image).toMatch(/vibe-terminal@sha256:/);
+    expect(agents.fake.swarm.secrets.filter(({ name }) => name === `ttyd-${record.id}-g1`)).toHaveLength(1);
+    expect(JSON.stringify(service?.spec.TaskTemplate.ContainerSpec.Env)).not.toContain('key-of-the-test');
+  });
+
+  it('makes one service when its job runs twice at once, and none when it is late', async () => {
+    const { id, rev } = await agents.claimCreate();
+    agents.line.waiting.length = 0;
+    const { parts } = agents.agent('manager');
+    await Promise.all([startSession(parts, { session_id: id, rev }, contextOf()), startSession(parts, { session_id: id, rev }, contextOf())]);
+    await agents.until(id, 'running');
+    await startSession(parts, { session_id: id, rev }, contextOf());
+    expect(servicesOf(id)).toHaveLength(1);
+  });
+
+  it('is failed, with the reason, when the container ends before its terminal listens', async () => {
+    agents.fake.swarm.startPlan = () => ({ exitCode: 1 });
+    const { id } = await agents.claimCreate();
+    await agents.drain();
+    expect(await agents.until(id, 'failed')).toMatchObject({ reason: expect.stringContaining('exit code 1') as string });
+    await agents.drain();
+    expect(servicesOf(id)).toEqual([]);
+  });
+});
+
+describe('waking', () => {
+  it('brings back what was there, on another node too, one generation on', async () => {
+    const asleep = await agents.asleep();
+    const before = agents.fake.swarm.nodes.find(({ id }) => id === asleep.node_id)!;
+    before.availability = 'drain';
+    await agents.claimWake(asleep.id);
+    await agents.drain();
+    const woken = await agents.until(asleep.id, 'running');
+    expect(woken).toMatchObject({ gen: 2 });
+    expect(woken.node_id).not.toBe(asleep.node_id);
+    expect(woken.nodes.sort()).toEqual([asleep.node_id, woken.node_id].sort());
+    expect(agents.containerOf(asleep.id).files.get('/home/vibe/workspace/typed')).toBe('kept\n');
+  });
+
+  it('gives up a node it wished for that has no room, and wakes elsewhere at the next generation', async () => {
+    const asleep = await agents.asleep();
+    agents.fake.swarm.nodes.find(({ id }) => id === asleep.node_id)!.availability = 'pause';
+    await agents.claimWake(asleep.id, asleep.node_id);
+    await agents.drain();
+    await agents.fake.swarm.when('its task waits', () => agents.fake.swarm.tasks.some(({ state, error }) => state === 'pending' && error !== null));
+    await agents.skipClock(START_LOOK_MS);
+    await lookAtSlowStarts(agents.agent('manager').parts);
+    await agents.drain();
+    expect(await agents.until(asleep.id, 'running')).toMatchObject({ gen: 3 });
+    expect(servicesOf(asleep.id)).toHaveLength(1);
+  });
+
+  it('goes back to sleep with its snapshot when the container dies before its terminal listens (F11b)', async () => {
+    const asleep = await agents.asleep();
+    agents.fake.swarm.startPlan = () => ({ exitCode: 1 });
+    await agents.claimWake(asleep.id);
+    await agents.drain();
+    const again = await agents.until(asleep.id, 'hibernated');
+    expect(again).toMatchObject({ failures: 1, snapshot_digest: asleep.snapshot_digest });
+    expect(await agents.tagsOf(asleep.id)).toHaveLength(1);
+  });
+
+  it('stays asleep and safe while the registry does not answer (F11)', async () => {
+    const asleep = await agents.asleep();
+    agents.registry.fault(/manifests/, { status: 503 });
+    await agents.claimWake(asleep.id);
+    await agents.drain();
+    expect(await agents.until(asleep.id, 'hibernated')).toMatchObject({ failures: 1, snapshot_digest: asleep.snapshot_digest });
+    expect((await agents.require(asleep.id)).missing_since).toBeUndefined();
+  });
+
+  it('is lost only when the registry itself says twice, far enough apart, that the snapshot is not there (F12)', async () => {
+    const asleep = await agents.asleep();
+    agents.registry.fault(/GET .*manifests/, 'unknown');
+    for (let look = 0; look < 2; look++) {
+      await agents.claimWake(asleep.id);
+      await agents.drain();
+      expect(await agents.until(asleep.id, 'hibernated')).toMatchObject({ snapshot_digest: asleep.snapshot_digest });
+    }
+    await agents.skipClock(MISSING_LOOKS_APART_MS);
+    await agents.claimWake(asleep.id);
+    await agents.drain();
+    expect(await agents.until(asleep.id, 'lost')).toMatchObject({ reason: expect.stringContaining('gone from the registry') as string });
+  });
+
+  it('replaces the service of an earlier generation that still has the name, and leaves a later one alone', async () => {
+    const asleep = await agents.asleep();
+    agents.line.waiting.length = 0;
+    const { parts } = agents.agent('manager');
+    await agents.claimWake(asleep.id);
+    await agents.drain();
+    const woken = await agents.until(asleep.id, 'running');
+    // The retirement of generation 2 never ran.
+    await agents.claimSleep(woken);
+    const retire = agents.line.waiting;
+    await agents.line.drain((job, context) => (job.name === swarmJobs.retire.name ? Promise.resolve() : agents.take(job, context)));
+    expect(retire).toEqual([]);
+    await agents.until(asleep.id, 'hibernated');
+    const claimed = await agents.claimWake(asleep.id);
+    await agents.drain();
+    expect(await agents.until(asleep.id, 'running')).toMatchObject({ gen: 3 });
+    expect(servicesOf(asleep.id)).toHaveLength(1);
+    await startSession(parts, { session_id: asleep.id, rev: claimed.rev }, contextOf());
+    expect(servicesOf(asleep.id)).toHaveLength(1);
+  });
+});
+
+describe('ending', () => {
+  it('is lost with the reason when its container is killed, and is never replaced (F18)', async () => {
+    const { record, container } = await agents.running();
+    container.end(137, { isOomKilled: true });
+    expect(await agents.until(record.id, 'lost')).toMatchObject({ reason: expect.stringContaining('more memory') as string });
+    await agents.drain();
+    expect(servicesOf(record.id)).toEqual([]);
+    expect(agents.fake.swarm.containersOf(record.id)).toEqual([]);
+  });
+
+  it('finds by a look what an event did not say (F22)', async () => {
+    const { record, container } = await agents.running();
+    const { watch } = agents.agentOn(record.node_id);
+    const node = agents.fake.swarm.nodes.find(({ id }) => id === record.node_id)!;
+    node.isEventful = false;
+    container.end(1);
+    node.isEventful = true;
+    await watch.resync();
+    expect(await agents.until(record.id, 'lost')).toMatchObject({ reason: expect.stringContaining('exit code 1') as string });
+  });
+
+  it('erases everything everywhere and removes the record last', async () => {
+    const asleep = await agents.asleep();
+    agents.fake.swarm.nodes.find(({ id }) => id === asleep.node_id)!.availability = 'drain';
+    await agents.claimWake(asleep.id);
+    await agents.drain();
+    const { rev } = await agents.until(asleep.id, 'running');
+    const moved = await agents.store.move({ id: asleep.id, rev, to: 'deleting', actor: 'test' });
+    if (moved.outcome !== 'moved') throw new Error('not deleting');
+    await agents.line.add('swarm', swarmJobs.erase, { session_id: asleep.id, rev: moved.record.rev });
+    await agents.drain();
+    expect(await agents.store.get(asleep.id)).toBeNull();
+    expect(await agents.tagsOf(asleep.id)).toEqual([]);
+    expect(servicesOf(asleep.id)).toEqual([]);
+    expect(agents.fake.swarm.secrets.some(({ name }) => name.includes(asleep.id))).toBe(false);
+    for (const node of agents.fake.swarm.nodes) expect(node.images.all().filter(({ config }) => config.Labels['vibe.session'] === asleep.id)).toEqual([]);
+  });
+});
