@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   });
   const [kind] = positionals;
   if (positionals.length !== 1 || (kind !== 'start' && kind !== 'hibernate')) throw new Error('say which benchmark: start or hibernate');
-  const rounds = wholeNumber(values.rounds ?? (kind === 'start' ? '20' : '7'), '--rounds');
+  const rounds = wholeNumber(values.rounds ?? (kind === 'start' ? '12' : '6'), '--rounds');
   const megabytes = wholeNumber(values.megabytes, '--megabytes');
   const say = (progress: string): void => void process.stderr.write(`  ${progress}\n`);
 
