@@ -39,10 +39,14 @@ function pipe(from: readonly string[], to: readonly string[]): Promise<void> {
 /** Starts such a machine, makes it a Swarm of one with our overlay network, and lays `images` of this machine into it. */
 export async function startRealNode(options: { readonly images: readonly string[] }): Promise<RealNode> {
   const name = `vibe-test-node-${randomUUID().slice(0, 8)}`;
-  const stop = async () => void (await run('docker', ['rm', '-f', '-v', name]).catch(() => undefined));
+  const stop = async () => {
+    await run('docker', ['rm', '-f', '-v', name]).catch(() => undefined);
+    // Its Engine made control groups on this machine (see images/lab-node/engine); they are empty now.
+    await run('find', ['/sys/fs/cgroup', '-depth', '-path', `*/vibe-lab-nodes/${name}*`, '-type', 'd', '-exec', 'rmdir', '{}', '+']).catch(() => undefined);
+  };
   const docker = async (args: readonly string[]): Promise<string> => (await run('docker', ['exec', name, 'docker', ...args], { maxBuffer: 16 * 1024 * 1024 })).stdout;
   try {
-    await run('docker', ['run', '-d', '--name', name, '--hostname', 'test-node', '--label', 'vibe.test=node', ...RIGHTS, ...MOUNTS, LAB_NODE_IMAGE]);
+    await run('docker', ['run', '-d', '--name', name, '--hostname', name, '--label', 'vibe.test=node', ...RIGHTS, ...MOUNTS, LAB_NODE_IMAGE]);
     const inspected = await run('docker', ['inspect', '-f', '{{.State.Pid}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', name]);
     const [pid = '', address = ''] = inspected.stdout.trim().split(' ');
     const until = Date.now() + START_LIMIT_MS;
