@@ -133,8 +133,9 @@ async function requireProgress(parts: AgentParts, record: SessionRecord, step: S
 
 /** Refused before the freeze, so that the session simply goes on. */
 async function refuseWhatCannotSleep(parts: AgentParts, container: { sizeRw: number | null; image: string }): Promise<void> {
-  const [layers, disk] = await Promise.all([parts.engine.layerCount(container.image), parts.disk()]);
-  if (layers >= LAYERS_MAX) throw new CannotSleep(`it has slept ${layers} layers deep and cannot go deeper; copy what matters to a new session`);
+  const [image, disk] = await Promise.all([parts.engine.inspectImage(container.image), parts.disk()]);
+  if (image && image.layerCount >= LAYERS_MAX) throw new CannotSleep(`it is ${image.layerCount} layers deep and cannot go deeper; copy what matters to a new session`);
+  if (image?.hasVolumes) throw new CannotSleep('its image keeps data in volumes, which no snapshot holds; build the session image without VOLUME');
   const needed = (container.sizeRw ?? 0) + DISK_MARGIN_BYTES;
   if (disk.freeBytes < needed) throw new CannotSleep('its node has too little free disk to save it; it goes on running');
 }
