@@ -5,7 +5,7 @@ import type { Engine } from '@vibe/swarm';
 import type { BaseImage } from './base-image';
 import type { Freezer } from './freezer';
 import type { IdleClock } from './idle-clock';
-import type { DiskSpace } from './node-reporter';
+import type { DiskSpace } from './disk-space';
 import type { Settings } from './settings';
 import type { WorkUnderWay } from './work-under-way';
 

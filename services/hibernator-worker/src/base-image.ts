@@ -1,5 +1,6 @@
 import { isCoded } from '@vibe/platform';
-import type { AgentParts } from './agent-parts';
+import type { RegistryClient } from '@vibe/registry';
+import type { Settings } from './settings';
 
 const KEPT_FOR_MS = 60_000;
 
@@ -10,7 +11,7 @@ const KEPT_FOR_MS = 60_000;
 export class BaseImage {
   private kept: { reference: string; at: number } | null = null;
 
-  constructor(private readonly parts: Pick<AgentParts, 'registry' | 'settings'>) {}
+  constructor(private readonly parts: { registry: RegistryClient; settings: Settings }) {}
 
   async byDigest(): Promise<string> {
     if (this.kept && Date.now() - this.kept.at < KEPT_FOR_MS) return this.kept.reference;

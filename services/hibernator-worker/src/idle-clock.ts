@@ -1,7 +1,10 @@
 import { performance } from 'node:perf_hooks';
-import type { AgentParts } from './agent-parts';
+import type { Logger } from '@vibe/platform';
+import type { SessionStore } from '@vibe/session-store';
+import type { Engine } from '@vibe/swarm';
 import { lastKeyAt } from './pane-terminals';
 import { type ProcessEntry, readProcesses } from './process-table';
+import type { Settings } from './settings';
 
 interface Look {
   readonly keyAtMs: number | null;
@@ -29,7 +32,7 @@ export function lookEveryMs(idleTimeoutMinutes: number): number {
 export class IdleClock {
   private readonly looks = new Map<string, Look>();
 
-  constructor(private readonly parts: Pick<AgentParts, 'engine' | 'store' | 'settings' | 'logger'>) {}
+  constructor(private readonly parts: { engine: Engine; store: SessionStore; settings: Settings; logger: Logger }) {}
 
   /** Looks at all of them; forgets containers that are no more. One that fails does not stop the others. */
   async lookAtAll(containers: readonly RunningContainer[]): Promise<void> {

@@ -1,22 +1,7 @@
 import { TERMINAL_PORT } from '@vibe/contracts';
 import type { SessionContainer } from '@vibe/swarm';
-import { statfs } from 'node:fs/promises';
 import type { AgentParts } from './agent-parts';
 import { isListening } from './listening-port';
-
-export interface DiskSpace {
-  readonly totalBytes: number;
-  readonly freeBytes: number;
-}
-
-/**
- * The disk that the Engine keeps its layers on. The agent's own root is an overlay on that very disk, and an overlay
- * answers statfs with what lies below it.
- */
-export async function diskOfEngine(): Promise<DiskSpace> {
-  const { bsize, blocks, bavail } = await statfs('/');
-  return { totalBytes: bsize * blocks, freeBytes: bsize * bavail };
-}
 
 /** Makes the function that tells the others what this agent sees of its node, and on a manager what the Swarm looks like. */
 export function createNodeReporter(parts: AgentParts): () => Promise<void> {

@@ -2,7 +2,7 @@ import { type RecordFields, SWARM_QUEUE, type SessionRecord, type SessionState, 
 import { oneByOne } from './one-by-one';
 import { ACTOR, type ReaperParts } from './reaper-parts';
 import { hibernatedTtlMs } from './settings';
-import type { TickStats } from './ticks';
+import type { TickStats } from './tick-stats';
 
 const OVERDUE_MAX = 200;
 const SLEEP_AGAIN_AFTER_MS = 10 * 60_000;

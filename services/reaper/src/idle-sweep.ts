@@ -2,7 +2,7 @@ import { type NodeReport, type SessionRecord, nodeJobs, nodeQueueOf } from '@vib
 import { oneByOne } from './one-by-one';
 import { ACTOR, type ReaperParts } from './reaper-parts';
 import { type Settings, idleEveryMs, idleTimeoutMs } from './settings';
-import type { TickStats } from './ticks';
+import type { TickStats } from './tick-stats';
 
 const CANDIDATES_MAX = 500;
 /** Claims of one sweep for one node, as a multiple of what it puts to sleep at once: what is claimed waits in its line. */

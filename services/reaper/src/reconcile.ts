@@ -2,7 +2,7 @@ import { SWARM_QUEUE, nodeJobs, nodeQueueOf, swarmJobs } from '@vibe/contracts';
 import { oneByOne } from './one-by-one';
 import { ACTOR, type ReaperParts } from './reaper-parts';
 import { type ReconcileSnapshot, type Step, type StepArguments, type StepKind, planReconcile, ripeSteps } from './reconcile-plan';
-import type { TickStats } from './ticks';
+import type { TickStats } from './tick-stats';
 
 /** Two sightings of what has no record must be this far apart before it is removed, in ms. */
 export const SIGHTINGS_APART_MS = 60_000;

@@ -4,7 +4,7 @@ import type { Droppable } from '@vibe/session-store';
 import { oneByOne } from './one-by-one';
 import type { ReaperParts } from './reaper-parts';
 import { SIGHTINGS_APART_MS } from './reconcile';
-import type { TickStats } from './ticks';
+import type { TickStats } from './tick-stats';
 
 const DROPS_MAX = 200;
 /** The registry walks its whole disk to name its repositories, and what has no record there is in nobody's way. */

@@ -8,9 +8,7 @@ import type { ReaperParts } from './reaper-parts';
 import { reconcile } from './reconcile';
 import { RegistryCare } from './registry-care';
 import type { TickName } from './schedules';
-
-/** What one tick did, for its closing record: how many of what. */
-export type TickStats = Readonly<Record<string, number>>;
+import type { TickStats } from './tick-stats';
 
 type Tick = (parts: ReaperParts, signal: AbortSignal) => Promise<TickStats>;
 
