@@ -43,8 +43,8 @@ export class PersonsBrowser {
     });
   }
 
-  /** Starts Chromium (`CHROMIUM` names another program than /usr/bin/chromium). */
-  static async start(installation: Installation, executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'): Promise<PersonsBrowser> {
+  /** Starts the Chromium that is installed at a path. */
+  static async start(installation: Installation, executablePath = '/usr/bin/chromium'): Promise<PersonsBrowser> {
     const browser = await chromium.launch({ executablePath, args: FLAGS });
     const context = await browser.newContext({ baseURL: installation.url.origin, viewport: WIDE, ignoreHTTPSErrors: !installation.tls.rejectUnauthorized });
     return new PersonsBrowser(browser, context, await context.newPage(), await mkdtemp(join(tmpdir(), 'vibe-pictures-')));

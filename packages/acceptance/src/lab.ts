@@ -71,10 +71,6 @@ export class Lab {
     });
   }
 
-  async workers(): Promise<readonly LabNode[]> {
-    return (await this.nodes()).filter(({ role }) => role === 'worker');
-  }
-
   /** Every container that carries the session's label, on all nodes, ended ones too. */
   async containersOf(sessionId: string): Promise<readonly SessionContainer[]> {
     const format = '{{.ID}} {{.Names}} {{.Label "vibe.gen"}} {{.State}}';

@@ -30,9 +30,8 @@ interface Expectation {
   readonly fail: (error: Error) => void;
 }
 
-/** ttyd's frames begin with one letter (ttyd 1.7.7, src/server.h): to it `0` input, `1` size; from it `0` output. */
+/** ttyd's frames begin with one letter (ttyd 1.7.7, src/server.h): to it `0` input; from it `0` output. */
 const INPUT = '0';
-const RESIZE = '1';
 const OUTPUT = '0';
 const KEEP_CHARACTERS = 400_000;
 const DEFAULT_WITHIN_MS = 30_000;
@@ -103,10 +102,6 @@ export class TerminalClient {
   /** Sends keys as they are; `\r` is the Enter key. */
   type(keys: string): void {
     this.#socket.send(Buffer.from(INPUT + keys));
-  }
-
-  resize(columns: number, rows: number): void {
-    this.#socket.send(Buffer.from(RESIZE + JSON.stringify({ columns, rows })));
   }
 
   /** Waits until all that was received matches. Throws with the end of the output when time is over or the socket ended. */

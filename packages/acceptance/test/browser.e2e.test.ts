@@ -11,7 +11,7 @@ describe('in a real browser', () => {
 
   it('somebody signs in, types, lets the session sleep, wakes it by a key, and finds the file', async () => {
     const userId = `browser-${randomBytes(4).toString('hex')}`;
-    const browser = await PersonsBrowser.start(fixture.installation);
+    const browser = await PersonsBrowser.start(fixture.installation, process.env.CHROMIUM);
     const { page } = browser;
     const card = (name: string): Locator => page.locator(`[data-card="${name}"]`);
     const rows = page.locator('#screen .xterm-rows');

@@ -119,8 +119,9 @@ describe('a session that is put to sleep', () => {
     const labels = Object.keys(config[0].Config.Labels);
     expect(labels.filter((label) => !label.startsWith('vibe.') && !label.startsWith('traefik.') && !label.startsWith('com.docker.'))).toEqual([]);
 
-    const login = await fixture.lab.shell('manager', 'docker config inspect vibe-registry-login 2>/dev/null || cat /etc/vibeswarm/registry-login* 2>/dev/null || true');
+    const login = await fixture.lab.shell('manager', 'cat /etc/vibeswarm/registry-login');
     const secrets = [token, password, ...[...login.matchAll(/"password" *: *"([^"]+)"/g)].map(([, found]) => found ?? '')];
+    expect(secrets).toHaveLength(3);
     for (const secret of secrets) {
       const found = await fixture.lab.shell(node, '{ docker image inspect "$1"; docker history --no-trunc "$1"; docker save "$1"; } | grep -acF -- "$2" || true', image, secret);
       expect(found).toBe('0');
