@@ -19,9 +19,19 @@ ensure_programs() {
   need_programs openssl=openssl iptables=iptables ip=iproute2 nft=nftables curl=curl,ca-certificates tar=tar xz=xz-utils ps=procps
 }
 
+# The tests start the Redis they need by themselves: the one that Debian starts with its package is in nobody's use.
+turn_off_service() {
+  if runs_systemd; then systemctl disable --quiet --now "$1" 2>/dev/null || true
+  elif [[ -x /etc/init.d/$1 ]]; then "/etc/init.d/$1" stop >/dev/null 2>&1 || true; fi
+}
+
 # What the tests need on top: a real Redis, a real browser, the scripts' linter.
 ensure_test_programs() {
-  need_programs redis-server=redis-server git=git shellcheck=shellcheck
+  if ! command -v redis-server >/dev/null; then
+    need_programs redis-server=redis-server
+    turn_off_service redis-server
+  fi
+  need_programs git=git shellcheck=shellcheck
   if ! command -v chromium >/dev/null && has_apt; then
     freshen_apt
     # Ubuntu has Chromium only as a snap: there the browser is the person's to bring (the test that needs it says so).
