@@ -56,10 +56,15 @@ export class ContainerWatch {
     logger.info('terminal open', { session_id: id, gen, rev: moved.record.rev, ms: moved.record.state_since - record.state_since });
   }
 
-  /** A session of this node runs again by its record: thaws its container if it is frozen. Safe to repeat. */
+  /**
+   * A session of this node runs (again) by its record: thaws its container if it is frozen. Its container is looked for from
+   * now on: it may have gone while the record did not say that it runs. Safe to repeat.
+   */
   async thaw(sessionId: string): Promise<void> {
     const record = await this.parts.store.get(sessionId);
-    if (record?.container_id !== undefined) await this.parts.freezer.thawIfRunning(sessionId, record.gen, record.container_id);
+    if (record?.container_id === undefined) return;
+    if (record.state === 'running' && record.node_id === this.parts.nodeId) this.known.set(record.container_id, { sessionId, gen: record.gen });
+    await this.parts.freezer.thawIfRunning(sessionId, record.gen, record.container_id);
   }
 
   /** A container ended or is gone: seen by inspecting it, so a wrong hint does no harm. Safe to repeat. */
@@ -69,13 +74,15 @@ export class ContainerWatch {
     if (container && container.state !== 'exited') return;
     const session = container?.session ?? null;
     const sessionId = session?.session_id ?? this.known.get(containerId)?.sessionId;
-    this.known.delete(containerId);
     if (sessionId === undefined) return;
     const record = await store.get(sessionId);
-    if (!record || (record.container_id !== containerId && record.gen !== session?.gen)) return;
-    const reason = reasonOfDeath(container, this.parts.settings.SESSION_MEMORY_LIMIT_MIB);
-    if (record.state === 'running' && record.container_id === containerId) await this.lose(record, `The session is lost: ${reason}.`);
-    else if (record.state === 'creating' || record.state === 'waking') await startFailed(this.parts, record, `Its terminal did not open: ${reason}.`);
+    if (record && (record.container_id === containerId || record.gen === session?.gen)) {
+      const reason = reasonOfDeath(container, this.parts.settings.SESSION_MEMORY_LIMIT_MIB);
+      if (record.state === 'running' && record.container_id === containerId) await this.lose(record, `The session is lost: ${reason}.`);
+      else if (record.state === 'creating' || record.state === 'waking') await startFailed(this.parts, record, `Its terminal did not open: ${reason}.`);
+    }
+    // Only now: a death that could not be written down is seen again by the next resync.
+    this.known.delete(containerId);
   }
 
   private async lose(record: SessionRecord, reason: string): Promise<void> {

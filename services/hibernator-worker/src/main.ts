@@ -61,7 +61,7 @@ async function start(service: ServiceParts<Settings>): Promise<void> {
       parts.underWay.noticed(event);
       if (event.kind === 'move' && event.state === 'running' && event.node_id === parts.nodeId) watch.thaw(event.session_id).catch(warn('thaw'));
     },
-    () => void resync().catch(warn('resync after a gap')),
+    () => void watch.recall().then(resync).catch(warn('resync after a gap')),
   );
   let running: RunningContainer[] = [];
   const resync = async () => {

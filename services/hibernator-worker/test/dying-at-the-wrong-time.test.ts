@@ -1,0 +1,71 @@
+import type { SessionRecord } from '@vibe/contracts';
+import { Agents } from './agents';
+import { contextOf } from './job-line';
+
+let agents: Agents;
+beforeAll(async () => void (agents = await Agents.start()));
+afterAll(() => agents.stop());
+
+const nodeOf = (nodeId: string | undefined) => agents.fake.swarm.nodes.find((node) => node.id === nodeId)!;
+
+/** Runs the session's hibernation until its push is held at the Engine; `go` lets it end. */
+async function stopAtPush(nodeId: string | undefined) {
+  const held = agents.fake.engine(nodeOf(nodeId).name).http.hold(/POST .*\/push/);
+  const ended = agents.take(agents.line.waiting.shift()!, contextOf());
+  await held.reached;
+  return async () => {
+    held.release();
+    await ended.catch(() => undefined);
+  };
+}
+
+/** Somebody removes the session's service by hand. */
+async function remove({ id, node_id, service_id }: SessionRecord, { isEventful = true } = {}): Promise<void> {
+  const node = nodeOf(node_id);
+  node.isEventful = isEventful;
+  await agents.agent('manager').parts.engine.removeService(service_id!);
+  await agents.fake.swarm.when('the container is gone', () => ![...node.containers.values()].some(({ name }) => name.includes(id)));
+  node.isEventful = true;
+}
+
+describe('a container that dies at the wrong time', () => {
+  it('never stays running by its record alone when it was removed while it was put to sleep', async () => {
+    const { record } = await agents.running();
+    await agents.claimSleep(record);
+    const go = await stopAtPush(record.node_id);
+    await remove(record);
+    await go();
+    const { watch } = agents.agentOn(record.node_id);
+    await watch.thaw(record.id);
+    await watch.resync();
+    await agents.until(record.id, 'lost');
+  });
+
+  it('is missed although it was gone before a rebuild said that it runs', async () => {
+    const { record } = await agents.running();
+    await agents.claimSleep(record);
+    agents.line.waiting.length = 0;
+    await remove(record);
+    // The rebuild believes a report of a moment before.
+    const { parts, watch } = agents.agentOn(record.node_id);
+    await parts.epoch.close();
+    const { id, user_id, created_at, nodes, gen, name, base_image, node_id, container_id } = await agents.require(record.id);
+    const fields = { gen, name, base_image, node_id: node_id!, container_id: container_id! };
+    await parts.epoch.adopt({ id, userId: user_id, state: 'running', createdAt: created_at, lastActivityAgeMs: 0, nodes, fields }, 'reaper');
+    await parts.epoch.open();
+    await watch.thaw(id);
+    await watch.resync();
+    await agents.until(id, 'lost');
+  });
+
+  it('is found by the next look when Redis could not be told of it', async () => {
+    const { record } = await agents.running();
+    const { parts, watch } = agents.agentOn(record.node_id);
+    await remove(record, { isEventful: false });
+    const get = jest.spyOn(parts.store, 'get').mockRejectedValueOnce(new Error('Redis is away'));
+    await expect(watch.died(record.container_id!)).rejects.toThrow('Redis is away');
+    get.mockRestore();
+    await watch.resync();
+    await agents.until(record.id, 'lost');
+  });
+});
