@@ -32,9 +32,10 @@ freshen_apt() {
   VIBE_APT_IS_FRESH=yes
 }
 
-# 0 when apt knows a version of the package that it could install.
+# 0 when apt knows a version of the package that it could install. (Where pipefail is set, grep must read to the end: with
+# -q it leaves early, and apt-cache, cut off, would make the whole false.)
 package_exists() {
-  apt-cache policy "$1" 2>/dev/null | grep -qE '^  Candidate: [^(]'
+  apt-cache policy "$1" 2>/dev/null | grep -E '^  Candidate: [^(]' >/dev/null
 }
 
 # Installs packages by name, without their recommendations. Safe to repeat.

@@ -121,7 +121,7 @@ check_port() {
 
 # 0 when a service of ours has a running task here that publishes the port itself.
 is_published_by_us() {
-  sees_engine && docker ps --filter "label=com.docker.swarm.service.name=$1" --format '{{.Ports}}' 2>/dev/null | grep -qE "(^|[:, ])$2->"
+  sees_engine && docker ps --filter "label=com.docker.swarm.service.name=$1" --format '{{.Ports}}' 2>/dev/null | grep -E "(^|[:, ])$2->" >/dev/null
 }
 
 check_ports() {

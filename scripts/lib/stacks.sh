@@ -45,7 +45,7 @@ deploy_stack() {
   for file in $files; do
     options+=(-c "$VIBE_STACKS_DIR/$file")
   done
-  ! docker stack deploy --help | grep -q -- --detach || options+=(--detach=true)
+  ! docker stack deploy --help | grep -e --detach >/dev/null || options+=(--detach=true)
   quietly "docker stack deploy vibe-$stack" docker stack deploy --with-registry-auth --resolve-image never --prune \
     "${options[@]}" "vibe-$stack" || die "the stack vibe-$stack cannot be deployed: see the lines above"
 }
@@ -81,6 +81,6 @@ wait_for_stacks() {
 # What Swarm and the container itself say of a service that does not run.
 explain_service() {
   warn "$1:"
-  { docker service ps --no-trunc --format '{{.Node}} {{.CurrentState}} {{.Error}}' "$1" | head -n 4
+  { docker service ps --no-trunc --format '{{.Node}} {{.CurrentState}} {{.Error}}' "$1" | sed -n 1,4p
     timeout 10 docker service logs --raw --tail 8 "$1" 2>&1 | cut -c1-300; } | sed 's/^/    | /' >&2
 }

@@ -11,7 +11,7 @@ verify_engine() {
   else wrong "the Engine is $version" 'upgrade it to 20.10 or newer'; fi
   IFS=. read -r major minor _ <<<"$api"
   ((minor >= 44)) || said "API $api takes no NoNewPrivileges from a service (1.44 would): the session's launcher sets it by itself"
-  if docker info -f '{{.DriverStatus}}' | grep -q 'io.containerd.snapshotter'; then
+  if docker info -f '{{.DriverStatus}}' | grep 'io.containerd.snapshotter' >/dev/null; then
     wrong 'images are kept in containerd, where a commit compresses while the session is frozen' \
       "put \"features\": {\"containerd-snapshotter\": false} into /etc/docker/daemon.json and restart the Engine"
   else

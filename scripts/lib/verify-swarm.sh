@@ -48,7 +48,7 @@ verify_secrets() {
 
 # What the newest task of a service that does not run as wanted says.
 task_error_of() {
-  docker service ps --no-trunc --format '{{.CurrentState}}{{with .Error}}: {{.}}{{end}}' "$1" 2>/dev/null | head -n1
+  docker service ps --no-trunc --format '{{.CurrentState}}{{with .Error}}: {{.}}{{end}}' "$1" 2>/dev/null | sed -n 1p
 }
 
 verify_services() {
@@ -73,7 +73,7 @@ verify_services() {
 
 # The container here of a stack's service, or nothing.
 container_of() {
-  docker ps -q --filter "label=com.docker.swarm.service.name=$1" --filter status=running | head -n1
+  docker ps -q --filter "label=com.docker.swarm.service.name=$1" --filter status=running | sed -n 1p
 }
 
 verify_redis() {
