@@ -2,6 +2,7 @@ export const failpointActions = ['kill', 'throw', 'hang'] as const;
 export type FailpointAction = (typeof failpointActions)[number];
 
 let armed: ReadonlyMap<string, FailpointAction> = new Map();
+const hit = new Set<string>();
 
 /**
  * Reads `VIBE_FAILPOINTS`, e.g. `hibernate.after-push=kill,wake.before-create=throw`, and arms what it names; an empty text
@@ -23,6 +24,11 @@ export function armedFailpoints(): string[] {
   return [...armed.keys()];
 }
 
+/** The armed names that were met so far in this process: a fault test whose fault never came tests nothing. */
+export function hitFailpoints(): ReadonlySet<string> {
+  return hit;
+}
+
 /**
  * A named step at which a test may break the process: killed like by `kill -9`, an error, or no answer for ever. Does
  * nothing unless armed. The names are literals, so that a search lists them all.
@@ -30,6 +36,7 @@ export function armedFailpoints(): string[] {
 export async function failpoint(name: string): Promise<void> {
   const action = armed.get(name);
   if (action === undefined) return;
+  hit.add(name);
   switch (action) {
     case 'kill':
       process.kill(process.pid, 'SIGKILL');

@@ -1,7 +1,11 @@
 import type { SessionRecord } from '@vibe/contracts';
-import type { Logger } from '@vibe/platform';
+import { type Logger, isCoded } from '@vibe/platform';
 import type { SessionStore } from '@vibe/session-store';
 import type { Engine } from '@vibe/swarm';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const FREEZE_TRIES = 3;
+const FREEZE_AGAIN_MS = 250;
 
 /**
  * The only code that pauses and unpauses. The record decides whether a container is frozen: it is thawed only after
@@ -28,15 +32,27 @@ export class Freezer {
     }
   }
 
-  /** Freezes the container of a session that still is `hibernating` at this rev. Already frozen is success. */
-  freeze(record: SessionRecord, containerId: string): Promise<'frozen' | 'stale'> {
-    return this.alone(containerId, async () => {
-      const now = await this.parts.store.get(record.id);
-      if (now?.rev !== record.rev || now.state !== 'hibernating') return 'stale';
-      const outcome = await this.parts.engine.pauseContainer(containerId);
-      if (outcome !== 'paused') throw new Error(`the container could not be frozen: it is ${outcome}`);
-      return 'frozen';
-    });
+  /**
+   * Freezes the container of a session that still is `hibernating` at this rev. Already frozen is success. A busy node's
+   * kernel may fail to freeze a container at once ("unable to freeze"): it is asked again before that counts.
+   */
+  async freeze(record: SessionRecord, containerId: string): Promise<'frozen' | 'stale'> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.alone(containerId, () => this.freezeOnce(record, containerId));
+      } catch (error) {
+        if (!isCoded(error, 'engine_error') || tries === FREEZE_TRIES) throw error;
+        await sleep(FREEZE_AGAIN_MS);
+      }
+    }
+  }
+
+  private async freezeOnce(record: SessionRecord, containerId: string): Promise<'frozen' | 'stale'> {
+    const now = await this.parts.store.get(record.id);
+    if (now?.rev !== record.rev || now.state !== 'hibernating') return 'stale';
+    const outcome = await this.parts.engine.pauseContainer(containerId);
+    if (outcome !== 'paused') throw new Error(`the container could not be frozen: it is ${outcome}`);
+    return 'frozen';
   }
 
   /** Thaws the container if the record says that it runs. Safe to repeat; throws when Redis or the Engine cannot be asked. */

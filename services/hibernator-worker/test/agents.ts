@@ -33,7 +33,8 @@ export interface Agent {
 export class Agents {
   readonly line = new JobLine();
   readonly byName = new Map<string, Agent>();
-  private readonly stopping = new AbortController();
+  /** How each agent that lives ends: its handlers may hang on, it hears and says nothing more. */
+  private readonly ends: (() => void)[] = [];
   private readonly connections: Redis[] = [];
 
   private constructor(
@@ -57,6 +58,12 @@ export class Agents {
     await new Epoch(redis).open();
     for (const name of ['manager', 'worker1', 'worker2']) await agents.startAgent(name);
     return agents;
+  }
+
+  /** New agents on every node, as after a crash: the old ones may still hang somewhere. */
+  async replaceAll(): Promise<void> {
+    for (const end of this.ends.splice(0)) end();
+    for (const name of [...this.byName.keys()]) await this.startAgent(name);
   }
 
   private async startAgent(name: string): Promise<void> {
@@ -84,14 +91,18 @@ export class Agents {
       underWay: new WorkUnderWay(),
       logger: silentLogger,
     };
-    const watch = new ContainerWatch(parts, this.stopping.signal);
+    const stopping = new AbortController();
+    const watch = new ContainerWatch(parts, stopping.signal);
     const events = new Redis(this.redisServer.url);
-    this.connections.push(events);
+    this.ends.push(() => {
+      stopping.abort();
+      events.disconnect();
+    });
     await subscribeToSessions(events, (event) => {
       parts.underWay.noticed(event);
       if (event.kind === 'move' && event.state === 'running' && event.node_id === node.id) void watch.thaw(event.session_id).catch(() => undefined);
     }, () => undefined);
-    followContainers(parts, watch, this.stopping.signal, async () => void (await watch.resync()));
+    followContainers(parts, watch, stopping.signal, async () => void (await watch.resync()));
     await createNodeReporter(parts)();
     this.byName.set(name, { parts, watch });
   }
@@ -208,7 +219,7 @@ export class Agents {
   }
 
   async stop(): Promise<void> {
-    this.stopping.abort();
+    for (const end of this.ends.splice(0)) end();
     for (const { parts } of this.byName.values()) await parts.registry.close();
     for (const connection of this.connections) connection.disconnect();
     await this.fake.stop();

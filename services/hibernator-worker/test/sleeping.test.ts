@@ -163,6 +163,16 @@ describe('putting a session to sleep', () => {
     expect(agents.containerOf(record.id).files.get('/home/vibe/workspace/typed')).toBe('typed before it ended\n');
   });
 
+  it('asks again when the kernel could not freeze the container at once', async () => {
+    const { record } = await agents.running();
+    await agents.claimSleep(record);
+    const { held, ended } = await stopAt(record.id, record.node_id, /POST .*\/pause/);
+    held.fail(500);
+    await ended;
+    expect(await agents.until(record.id, 'hibernated')).toMatchObject({ failures: 0 });
+    await agents.drain();
+  });
+
   it('takes nobody to sleep who typed between the claim and the freeze (F24)', async () => {
     const { record, container } = await agents.running();
     await agents.claimSleep(record, 'idle');
