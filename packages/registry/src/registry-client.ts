@@ -109,10 +109,8 @@ export class RegistryClient {
       const labels = readSnapshotLabels(await this.labelsOf(repository, manifest, signal, fresh));
       if (labels?.session_id !== sessionId || labels.gen !== gen || labels.rev !== rev) throw mismatch('the snapshot is not the one that was taken', { repository, digest });
       const known = new Set(knownLayers);
-      for (const layer of manifest.layers) {
-        if (known.has(layer.digest)) await this.proveSize(repository, layer, signal, fresh);
-        else await this.proveContent(repository, layer, signal, fresh);
-      }
+      const proofs = manifest.layers.map((layer) => (known.has(layer.digest) ? this.proveSize(repository, layer, signal, fresh) : this.proveContent(repository, layer, signal, fresh)));
+      await Promise.all(proofs);
       return { bytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0) };
     } catch (error) {
       if (isCoded(error, 'registry_not_found')) throw new CodedError('registry_mismatch', 'a part of the snapshot is not in the registry', { cause: error });

@@ -11,6 +11,7 @@ export interface RegistryConnection {
 }
 
 const ANSWER_LIMIT_MS = 10_000;
+const CONNECTIONS_MAX = 4;
 const SILENCE_LIMIT_MS = 30_000;
 
 /** Codes by which the registry itself says that a thing is not there. A 404 without one may be anybody's. */
@@ -20,6 +21,7 @@ const errorsSchema = z.object({ errors: z.array(z.object({ code: z.string() })).
 /** A pool of connections. `prove` makes one of its own, so that nothing of the push answers for it. */
 export function connectTo(connection: RegistryConnection): Agent {
   return new Agent({
+    connections: CONNECTIONS_MAX,
     connect: { timeout: ANSWER_LIMIT_MS, ...(connection.ca === undefined ? {} : { ca: connection.ca }) },
     headersTimeout: ANSWER_LIMIT_MS,
     bodyTimeout: SILENCE_LIMIT_MS,

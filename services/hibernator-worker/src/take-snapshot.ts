@@ -43,10 +43,10 @@ export async function takeSnapshot(
     await failpoint('hibernate.after-commit');
     await onStep('pushing');
     await care.expectTag(record.id, tag, UNPROVEN_TAG_MS);
-    const { digest } = await engine.pushImage({ repository: reference, tag, signal });
+    // What was there before is asked for while the push takes its time.
+    const [{ digest }, knownLayers] = await Promise.all([engine.pushImage({ repository: reference, tag, signal }), registry.layersOf(options.imageOfContainer, signal)]);
     await failpoint('hibernate.after-push');
     await onStep('proving');
-    const knownLayers = await registry.layersOf(options.imageOfContainer, signal);
     const { bytes } = await registry.prove({ repository, digest, sessionId: record.id, gen: record.gen, rev: record.rev, knownLayers, signal });
     return { digest, bytes, tag };
   } catch (error) {
