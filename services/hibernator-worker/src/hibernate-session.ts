@@ -38,7 +38,8 @@ export async function hibernateSession(parts: AgentParts, { session_id, rev }: S
   } catch (error) {
     if (context.signal.aborted) throw error;
     if (error instanceof MovedOn || work.signal.aborted) log.info('hibernation cancelled');
-    else await giveUp(parts, record, error);
+    else if (error instanceof CannotSleep || (await mayGoOn(parts, containerId))) await giveUp(parts, record, error);
+    else throw error;
   } finally {
     work.end();
     // A failure here is found by the next resync: the record decides, whenever it is read.
@@ -142,6 +143,15 @@ async function refuseWhatCannotSleep(parts: AgentParts, container: { sizeRw: num
 
 async function lose(parts: AgentParts, record: SessionRecord, reason: string): Promise<void> {
   await parts.store.move({ id: record.id, rev: record.rev, to: 'lost', actor: ACTOR, reason, set: { container_id: null, task_name: null } });
+}
+
+/**
+ * Whether a failed attempt may end in `running`. Not when its container ended meanwhile: its claim stays, and the job, which
+ * the reaper adds again, saves the layer as it ended. Throws when the Engine cannot be asked, and the claim stays as well:
+ * an Engine that comes back has ended all it ran.
+ */
+async function mayGoOn({ engine }: AgentParts, containerId: string): Promise<boolean> {
+  return (await engine.inspectContainer(containerId))?.state !== 'exited';
 }
 
 /** A failed attempt ends by a move back to running; the next one waits longer each time. */

@@ -1,4 +1,4 @@
-import type { SessionRecord } from '@vibe/contracts';
+import { type SessionRecord, nodeJobs, nodeQueueOf } from '@vibe/contracts';
 import { Agents } from './agents';
 import { contextOf } from './job-line';
 
@@ -29,6 +29,40 @@ async function remove({ id, node_id, service_id }: SessionRecord, { isEventful =
 }
 
 describe('a container that dies at the wrong time', () => {
+  it('is saved as it ended when it ends frozen while the agent lives on: the claim stays until its layer is in the registry (F2)', async () => {
+    const { record, container } = await agents.running();
+    container.type('typed before the Engine died');
+    const claimed = await agents.claimSleep(record);
+    const go = await stopAtPush(record.node_id);
+    container.end();
+    await go();
+    expect(await agents.require(record.id)).toMatchObject({ state: 'hibernating', rev: claimed.rev });
+    await agents.line.add(nodeQueueOf(record.node_id!), nodeJobs.hibernate, { session_id: record.id, rev: claimed.rev });
+    await agents.drain();
+    await agents.until(record.id, 'hibernated');
+    await agents.claimWake(record.id);
+    await agents.drain();
+    await agents.until(record.id, 'running');
+    expect(agents.containerOf(record.id).files.get('/home/vibe/workspace/typed')).toBe('typed before the Engine died\n');
+  });
+
+  it('keeps its claim while its Engine cannot be asked: an Engine that dies ends all it runs', async () => {
+    const { record, container } = await agents.running();
+    const { parts } = agents.agentOn(record.node_id);
+    const claimed = await agents.claimSleep(record);
+    const go = await stopAtPush(record.node_id);
+    nodeOf(record.node_id).pushFault = 'cuts';
+    const inspect = jest.spyOn(parts.engine, 'inspectContainer').mockRejectedValue(new Error('the Engine is away'));
+    await go();
+    inspect.mockRestore();
+    nodeOf(record.node_id).pushFault = null;
+    expect(await agents.require(record.id)).toMatchObject({ state: 'hibernating', rev: claimed.rev });
+    expect(container.status).toBe('paused');
+    await agents.line.add(nodeQueueOf(record.node_id!), nodeJobs.hibernate, { session_id: record.id, rev: claimed.rev });
+    await agents.drain();
+    await agents.until(record.id, 'hibernated');
+  });
+
   it('never stays running by its record alone when it was removed while it was put to sleep', async () => {
     const { record } = await agents.running();
     await agents.claimSleep(record);
