@@ -41,6 +41,15 @@ describe('a rebuild', () => {
     expect(await under.parts.store.counts()).toMatchObject({ running: 0 });
   });
 
+  it('waits for nodes that a manager which has just started calls unknown: their sessions would be orphans', async () => {
+    await under.parts.reports.putSwarmView(swarmView({ n1: 'ready', n2: 'unknown' }));
+    await under.parts.reports.put(nodeReport('n1'));
+    expect(await watch.look(never)).toBe(false);
+    await under.parts.reports.put(nodeReport('n2', { containers: [container(id)] }));
+    expect(await watch.look(never)).toBe(true);
+    expect(await get()).toMatchObject({ state: 'running', node_id: 'n2' });
+  });
+
   it('waits for the registry: nothing is adopted before the whole catalogue was read', async () => {
     await seen({});
     under.shelf.isDown = true;

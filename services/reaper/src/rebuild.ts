@@ -11,13 +11,13 @@ const LEFT_TAG_MS = 30 * 60_000;
 export type RebuildOutcome = { readonly outcome: 'opened'; readonly adopted: number } | { readonly outcome: 'waiting'; readonly forWhat: string };
 
 /**
- * One try at filling Redis again: adopts what the nodes and the registry hold, then opens a new epoch. Only when every ready
- * node has reported and the whole catalogue was read. Waiting costs nothing; whatever fails is thrown and tried again. A
+ * One try at filling Redis again: adopts what the nodes and the registry hold, then opens a new epoch. Only when every node
+ * that is not down has reported (a manager that has just started calls all others `unknown`) and the whole catalogue was read. Waiting costs nothing; whatever fails is thrown and tried again. A
  * first start is the same with nothing to adopt. Safe to repeat, and by two processes at once: the first epoch holds.
  */
 export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promise<RebuildOutcome> {
   const { epoch, store, care, settings, logger } = parts;
-  const seen = await reportsOfReadyNodes(parts);
+  const seen = await reportsOfLivingNodes(parts);
   if ('waitsFor' in seen) return { outcome: 'waiting', forWhat: seen.waitsFor };
   const shelf = await readShelf(parts, signal);
   const records = await store.getMany(await store.allIds());
@@ -40,11 +40,11 @@ export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promi
   return { outcome: 'opened', adopted: adoptions.length };
 }
 
-async function reportsOfReadyNodes({ reports }: ReaperParts): Promise<{ reports: NodeReport[] } | { waitsFor: string }> {
+async function reportsOfLivingNodes({ reports }: ReaperParts): Promise<{ reports: NodeReport[] } | { waitsFor: string }> {
   const [view, all] = await Promise.all([reports.swarmView(), reports.all()]);
   if (!view) return { waitsFor: 'a manager that tells of the Swarm' };
   const reported = new Set(all.map(({ node_id }) => node_id));
-  const silent = view.nodes.filter(({ node_id, state }) => state === 'ready' && !reported.has(node_id)).map(({ hostname }) => hostname);
+  const silent = view.nodes.filter(({ node_id, state }) => state !== 'down' && !reported.has(node_id)).map(({ hostname }) => hostname);
   return silent.length > 0 ? { waitsFor: `the agents on ${silent.sort().join(', ')}` } : { reports: all };
 }
 
