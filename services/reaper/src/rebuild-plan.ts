@@ -70,7 +70,9 @@ function gather({ reports, snapshots, records }: RebuildWitnesses): Map<string, 
 function adopt(id: string, evidence: Evidence, witnesses: RebuildWitnesses): Adoption | null {
   const { containers, snapshot, record, nodes } = evidence;
   const [terminal] = containers.filter(isTerminal).sort((a, b) => b.gen - a.gen);
-  const isAwake = terminal !== undefined && terminal.gen >= (snapshot?.labels.gen ?? 0);
+  // A record that is past the commit point tells of a container that is being removed: generations never come again.
+  const isRetired = terminal !== undefined && record?.state === 'hibernated' && record.gen === terminal.gen;
+  const isAwake = terminal !== undefined && !isRetired && terminal.gen >= (snapshot?.labels.gen ?? 0);
   const witness = isAwake ? terminal : snapshot?.labels;
   if (!witness || !userIdSchema.safeParse(witness.user_id).success) return null;
   if (record && (record.state === 'deleting' || record.state === 'lost' || record.state === 'failed' || record.gen > witness.gen)) return null;

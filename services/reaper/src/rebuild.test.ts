@@ -140,6 +140,19 @@ describe('a rebuild', () => {
 });
 
 describe('a Redis that was rewound', () => {
+  it('does not bring back a container whose record is past the commit point: it is being removed', async () => {
+    const { store, epoch, reports } = under.parts;
+    await epoch.open();
+    const asleep = await sessionIn(store, 'hibernated');
+    await epoch.close();
+    await watch.look(never);
+    under.shelf.put(digestOf('d'), labelsOf(asleep.id, { gen: asleep.gen }));
+    await reports.putSwarmView(swarmView({ n1: 'ready' }));
+    await reports.put(nodeReport('n1', { containers: [container(asleep.id, { gen: asleep.gen, state: 'paused' })] }));
+    expect(await watch.look(never)).toBe(true);
+    expect(await store.get(asleep.id)).toMatchObject({ state: 'hibernated', snapshot_digest: digestOf('d') });
+  });
+
   it('is rebuilt from what was seen afterwards, and its records are the weakest witness', async () => {
     const { store, epoch, reports } = under.parts;
     await epoch.open();
