@@ -62,6 +62,8 @@ async function imageOf(parts: AgentParts, record: SessionRecord): Promise<string
     parts.logger.error('the registry did not answer at a wake', { session_id: record.id, error });
     return null;
   }
+  // Only looks in a row make a session lost.
+  if (record.missing_since !== undefined) await parts.store.progress({ id: record.id, rev: record.rev, set: { missing_since: null } });
   return `${parts.settings.REGISTRY_URL}/${repository}@${digest}`;
 }
 

@@ -107,6 +107,23 @@ describe('waking', () => {
     expect(await agents.until(asleep.id, 'lost')).toMatchObject({ reason: expect.stringContaining('gone from the registry') as string });
   });
 
+  it('forgets that a snapshot was missing once the registry has shown it again: only looks in a row count', async () => {
+    const asleep = await agents.asleep();
+    const wakeInVain = async () => {
+      await agents.claimWake(asleep.id);
+      await agents.drain();
+      await agents.until(asleep.id, 'hibernated');
+      await agents.skipClock(MISSING_LOOKS_APART_MS);
+    };
+    agents.registry.fault(/GET .*manifests/, 'unknown');
+    await wakeInVain();
+    agents.registry.clearFaults();
+    agents.fake.swarm.startPlan = () => ({ exitCode: 1 });
+    await wakeInVain();
+    agents.registry.fault(/GET .*manifests/, 'unknown');
+    await wakeInVain();
+  });
+
   it('replaces the service of an earlier generation that still has the name, and leaves a later one alone', async () => {
     const asleep = await agents.asleep();
     agents.line.waiting.length = 0;
