@@ -46,16 +46,21 @@ export class IdleClock {
     const { store, logger } = this.parts;
     const { sessionId: id, gen, containerId } = container;
     try {
-      const before = this.looks.get(containerId);
       const now = await this.measure(container, processes);
+      await this.tell(container, this.looks.get(containerId), now);
+      // Only now: a key that could not be told of counts at the next look.
       this.looks.set(containerId, now);
-      if (isBusy(before, now, this.parts.settings.IDLE_CPU_PERCENT)) return await store.touch({ id, gen, ageMs: 0, activityReason: 'cpu' });
-      if (now.keyAtMs !== null && now.keyAtMs !== before?.keyAtMs) return await store.touch({ id, gen, ageMs: Math.max(0, Date.now() - now.keyAtMs), activityReason: 'input' });
-      await store.looked({ id, gen });
     } catch (error) {
       logger.warn('the idle clock could not be read', { session_id: id, gen, error });
       await store.touch({ id, gen, ageMs: 0, activityReason: 'unmeasured' });
     }
+  }
+
+  private tell({ sessionId: id, gen }: RunningContainer, before: Look | undefined, now: Look): Promise<void> {
+    const { store, settings } = this.parts;
+    if (isBusy(before, now, settings.IDLE_CPU_PERCENT)) return store.touch({ id, gen, ageMs: 0, activityReason: 'cpu' });
+    if (now.keyAtMs !== null && now.keyAtMs !== before?.keyAtMs) return store.touch({ id, gen, ageMs: Math.max(0, Date.now() - now.keyAtMs), activityReason: 'input' });
+    return store.looked({ id, gen });
   }
 
   private async measure(container: RunningContainer, processes: readonly ProcessEntry[]): Promise<Look> {

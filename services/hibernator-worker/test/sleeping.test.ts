@@ -182,6 +182,26 @@ describe('putting a session to sleep', () => {
     expect(container.status).toBe('running');
   });
 
+  it('counts a key at the next look when Redis could not be told of it', async () => {
+    const { record, container } = await agents.running();
+    const { parts } = agents.agentOn(record.node_id);
+    const look = () => parts.idleClock.lookAtAll([{ sessionId: record.id, gen: 1, containerId: container.id }]);
+    await agents.skipClock(60_000);
+    await look();
+    const before = (await agents.require(record.id)).last_activity;
+    await agents.skipClock(60_000);
+    container.type('typed while Redis is away', undefined, new Date(Date.now() + 20_000));
+    const away = jest.spyOn(parts.store, 'touch').mockRejectedValue(new Error('Redis is away'));
+    await look().catch(() => undefined);
+    away.mockRestore();
+    await look();
+    expect((await agents.require(record.id)).last_activity).toBeGreaterThan(before);
+    // The nodes of the test are small.
+    await agents.claimSleep(record);
+    await agents.drain();
+    await agents.until(record.id, 'hibernated');
+  });
+
   it('refuses before the freeze when the disk could not take it: the session goes on and is told why (F27)', async () => {
     const { record, container } = await agents.running();
     const cpuBefore = container.cpuNs;
