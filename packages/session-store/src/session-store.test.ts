@@ -113,6 +113,8 @@ describe('the session store', () => {
     expect(await store.claimStartSlot({ id: one!, rev: 1, limit: 1 })).toBe('taken');
     expect(await store.claimStartSlot({ id: one!, rev: 1, limit: 1 })).toBe('taken');
     expect(await store.claimStartSlot({ id: two!, rev: 1, limit: 1 })).toBe('full');
+    await skipClock(3_000);
+    expect(await store.slowStarts(3_000, 10)).toEqual([one]);
     await store.move({ id: one!, rev: 1, to: 'running', actor: 'test' });
     expect(await store.claimStartSlot({ id: two!, rev: 1, limit: 1 })).toBe('taken');
     expect(await store.claimStartSlot({ id: one!, rev: 1, limit: 1 })).toBe('stale');

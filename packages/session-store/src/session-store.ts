@@ -183,6 +183,11 @@ export class SessionStore {
     return this.due(keys.inWork, ms, limit);
   }
 
+  /** Sessions whose start took its place `ms` ago or longer and that still do not run. */
+  slowStarts(ms: number, limit: number): Promise<string[]> {
+    return this.due(keys.startsInFlight, ms, limit);
+  }
+
   private async due(set: string, ms: number, limit: number): Promise<string[]> {
     return (await this.run(scripts.due, [set], [Math.round(ms), limit])) as string[];
   }

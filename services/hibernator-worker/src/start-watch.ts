@@ -14,7 +14,7 @@ const ENDED = new Set(['rejected', 'failed', 'complete', 'shutdown', 'orphaned',
  * rejected ends the start; one that cannot be placed on the node it wished for is asked again without the wish.
  */
 export async function lookAtSlowStarts(parts: AgentParts): Promise<void> {
-  const ids = await parts.store.inWork(START_LOOK_MS, LOOKS_AT_ONCE);
+  const ids = await parts.store.slowStarts(START_LOOK_MS, LOOKS_AT_ONCE);
   for (const record of await parts.store.getMany(ids)) {
     if ((record.state !== 'creating' && record.state !== 'waking') || record.service_id === undefined) continue;
     try {

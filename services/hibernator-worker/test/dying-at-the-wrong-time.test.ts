@@ -2,6 +2,8 @@ import { type SessionRecord, nodeJobs, nodeQueueOf } from '@vibe/contracts';
 import { Agents } from './agents';
 import { contextOf } from './job-line';
 
+jest.setTimeout(120_000);
+
 let agents: Agents;
 beforeAll(async () => void (agents = await Agents.start()));
 afterAll(() => agents.stop());

@@ -14,6 +14,9 @@ const failpoints = readdirSync(source)
 /** A handler that takes longer than this hangs; one that is only slow is left behind as well, and must do no harm either. */
 const HANG_LOOK_MS = 1_000;
 
+// A whole life with three crashes: generous, because it only ends what hangs where it must not.
+jest.setTimeout(180_000);
+
 let agents: Agents;
 beforeAll(async () => void (agents = await Agents.start()));
 afterAll(() => agents.stop());

@@ -5,6 +5,8 @@ import { hibernateSession } from '../src/hibernate-session';
 import { Agents } from './agents';
 import { contextOf, waitingOf } from './job-line';
 
+jest.setTimeout(120_000);
+
 let agents: Agents;
 beforeAll(async () => void (agents = await Agents.start()));
 afterAll(() => agents.stop());

@@ -5,6 +5,8 @@ import { START_LOOK_MS, lookAtSlowStarts } from '../src/start-watch';
 import { Agents } from './agents';
 import { contextOf } from './job-line';
 
+jest.setTimeout(120_000);
+
 let agents: Agents;
 beforeAll(async () => void (agents = await Agents.start()));
 afterAll(() => agents.stop());

@@ -33,7 +33,7 @@ export interface StoredSecret {
 /** What becomes of a container that just started: it listens (the default), hangs before it does, or ends. */
 export type StartPlan = 'listens' | 'hangs' | { readonly exitCode: number };
 
-const CHANGE_LIMIT_MS = 10_000;
+const CHANGE_LIMIT_MS = 60_000;
 const SESSION = 'vibe.session';
 
 /** What the managers know and do: services, secrets, tasks, placement, restarts, nodes that go and come back. */
