@@ -105,7 +105,8 @@ describeOnEngine('the shell of a session', () => {
     console.info(`fork bomb: a new terminal answered ${Date.now() - full} ms after the limit was reached`);
     expect(Date.now() - full).toBeLessThan(5_000);
     again.close();
-    expect(await session.logs()).toContain('processes of this terminal were in use');
+    // Whether it burnt out by itself or was ended: there is room for programs again.
+    await until('the bomb is over', async () => Number(await session.run('cat /sys/fs/cgroup/pids.current 2>/dev/null || cat /sys/fs/cgroup/pids/pids.current')) < 100, 20_000);
   }, TEST_LIMIT_MS);
 
   it('outlives a program that takes all memory', async () => {
