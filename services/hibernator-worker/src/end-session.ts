@@ -7,9 +7,14 @@ import { tryLater } from './try-later';
 /** How long to leave a container that is being removed, in ms: a removal takes about 3 s. */
 const CONTAINER_GOES_MS = 500;
 
-/** Removes one generation's service, then its secret. By service id where it is known; else by name, and only at this generation or a lower one. */
+/**
+ * Removes one generation's service, then its secret. By service id where it is known; else by name, and only at this generation
+ * or a lower one. Not when the record (a rebuild has adopted it since) says that this very generation is in use.
+ */
 export async function retireGeneration(parts: AgentParts, payload: PayloadOf<typeof swarmJobs.retire>): Promise<void> {
-  const { engine } = parts;
+  const { engine, store } = parts;
+  const record = await store.get(payload.session_id);
+  if (record?.gen === payload.gen && stateTable[record.state].holdsContainer) return;
   if (payload.service_id !== null) await engine.removeService(payload.service_id);
   const left = await engine.findSessionService(payload.session_id);
   if (left && left.gen <= payload.gen) await engine.removeService(left.service_id);

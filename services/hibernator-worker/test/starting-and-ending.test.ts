@@ -1,4 +1,5 @@
 import { swarmJobs } from '@vibe/contracts';
+import { retireGeneration } from '../src/end-session';
 import { startSession } from '../src/start-session';
 import { MISSING_LOOKS_APART_MS } from '../src/start-failed';
 import { START_LOOK_MS, lookAtSlowStarts } from '../src/start-watch';
@@ -167,6 +168,12 @@ describe('ending', () => {
     node.isEventful = true;
     await watch.resync();
     expect(await agents.until(record.id, 'lost')).toMatchObject({ reason: expect.stringContaining('exit code 1') as string });
+  });
+
+  it('retires nothing that its record says is in use: a rebuild may have adopted it since', async () => {
+    const { record } = await agents.running();
+    await retireGeneration(agents.agent('manager').parts, { session_id: record.id, rev: 1, gen: 1, service_id: record.service_id! });
+    expect(servicesOf(record.id)).toHaveLength(1);
   });
 
   it('erases everything everywhere and removes the record last', async () => {

@@ -12,6 +12,8 @@ export interface FoundSnapshot {
 
 export interface RebuildWitnesses {
   readonly reports: readonly NodeReport[];
+  /** The ids of the services that the Swarm has. */
+  readonly services: ReadonlySet<string>;
   readonly snapshots: readonly FoundSnapshot[];
   /** Records that are there although Redis cannot be believed: the weakest witness, and the only one of names and deletions. */
   readonly records: readonly SessionRecord[];
@@ -70,8 +72,7 @@ function gather({ reports, snapshots, records }: RebuildWitnesses): Map<string, 
 function adopt(id: string, evidence: Evidence, witnesses: RebuildWitnesses): Adoption | null {
   const { containers, snapshot, record, nodes } = evidence;
   const [terminal] = containers.filter(isTerminal).sort((a, b) => b.gen - a.gen);
-  // A record that is past the commit point tells of a container that is being removed: generations never come again.
-  const isRetired = terminal !== undefined && record?.state === 'hibernated' && record.gen === terminal.gen;
+  const isRetired = terminal !== undefined && isBeingRemoved(terminal, evidence, witnesses.services);
   const isAwake = terminal !== undefined && !isRetired && terminal.gen >= (snapshot?.labels.gen ?? 0);
   const witness = isAwake ? terminal : snapshot?.labels;
   if (!witness || !userIdSchema.safeParse(witness.user_id).success) return null;
@@ -102,6 +103,15 @@ function adopt(id: string, evidence: Evidence, witnesses: RebuildWitnesses): Ado
     // A wake that was under way, or a snapshot that is no good, has used up a generation: no later one may have its number.
     fields: { ...fields, gen: Math.max(snapshot.highestGen, ...containers.map(({ gen }) => gen)), ...(evidence.holder === null ? {} : { node_id: evidence.holder }) },
   };
+}
+
+/**
+ * Past the commit point a container only waits for its removal, for seconds. A record that survived says so; without one it
+ * is the missing service beside a proven snapshot of the same generation.
+ */
+function isBeingRemoved({ gen, service_id }: ContainerReport, { record, snapshot }: Evidence, services: ReadonlySet<string>): boolean {
+  if (record?.state === 'hibernated' && record.gen === gen) return true;
+  return snapshot?.labels.gen === gen && (service_id === null || !services.has(service_id));
 }
 
 /** A frozen container counts: once its record says running, its agent thaws it. */

@@ -59,9 +59,10 @@ describe('a rebuild', () => {
     expect(await watch.look(never)).toBe(true);
   });
 
-  /** What the one node reports. */
-  async function seen(more: Parameters<typeof nodeReport>[1]): Promise<void> {
-    await under.parts.reports.putSwarmView(swarmView({ n1: 'ready' }));
+  /** What the one node reports; each container's service is there unless it is named as removed. */
+  async function seen(more: Parameters<typeof nodeReport>[1], removed: string[] = []): Promise<void> {
+    const services = (more?.containers ?? []).filter(({ session_id }) => !removed.includes(session_id)).map((c) => ({ ...c, service_id: c.service_id ?? '', image: 'i' }));
+    await under.parts.reports.putSwarmView(swarmView({ n1: 'ready' }, { services }));
     await under.parts.reports.put(nodeReport('n1', more));
   }
 
@@ -99,6 +100,13 @@ describe('a rebuild', () => {
     const states = await Promise.all([same, older, newer].map(async (session) => under.parts.store.get(session)));
     expect(states.map((record) => [record?.state, record?.gen])).toEqual([['running', 2], ['hibernated', 2], ['running', 3]]);
     expect(states[2]).toMatchObject({ snapshot_digest: digestOf('c') });
+  });
+
+  it('prefers the snapshot when the service of a container of its generation was removed: it is past the commit point', async () => {
+    under.shelf.put(digestOf('a'), labelsOf(id, { gen: 2 }));
+    await seen({ containers: [container(id, { gen: 2, state: 'paused' })] }, [id]);
+    await watch.look(never);
+    expect(await get()).toMatchObject({ state: 'hibernated', gen: 2, snapshot_digest: digestOf('a') });
   });
 
   it('does not take a container that ended or does not listen for a terminal, but uses its generation up', async () => {

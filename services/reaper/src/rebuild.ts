@@ -1,4 +1,4 @@
-import { type NodeReport, type SnapshotLabels, parseSnapshotTag, repositoryOf, sessionOfRepository } from '@vibe/contracts';
+import { type NodeReport, type SnapshotLabels, type SwarmView, parseSnapshotTag, repositoryOf, sessionOfRepository } from '@vibe/contracts';
 import { isCoded } from '@vibe/platform';
 import { ACTOR, type ReaperParts } from './reaper-parts';
 import { type FoundSnapshot, planAdoptions } from './rebuild-plan';
@@ -23,6 +23,7 @@ export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promi
   const records = await store.getMany(await store.allIds());
   const adoptions = planAdoptions({
     reports: seen.reports,
+    services: new Set(seen.view.services.map(({ service_id }) => service_id)),
     snapshots: shelf.flatMap(({ snapshot }) => snapshot ?? []),
     records,
     nowMs: await store.now(),
@@ -40,12 +41,12 @@ export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promi
   return { outcome: 'opened', adopted: adoptions.length };
 }
 
-async function reportsOfLivingNodes({ reports }: ReaperParts): Promise<{ reports: NodeReport[] } | { waitsFor: string }> {
+async function reportsOfLivingNodes({ reports }: ReaperParts): Promise<{ reports: NodeReport[]; view: SwarmView } | { waitsFor: string }> {
   const [view, all] = await Promise.all([reports.swarmView(), reports.all()]);
   if (!view) return { waitsFor: 'a manager that tells of the Swarm' };
   const reported = new Set(all.map(({ node_id }) => node_id));
   const silent = view.nodes.filter(({ node_id, state }) => state !== 'down' && !reported.has(node_id)).map(({ hostname }) => hostname);
-  return silent.length > 0 ? { waitsFor: `the agents on ${silent.sort().join(', ')}` } : { reports: all };
+  return silent.length > 0 ? { waitsFor: `the agents on ${silent.sort().join(', ')}` } : { reports: all, view };
 }
 
 interface Shelved {
