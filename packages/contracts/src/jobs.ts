@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { digestSchema, sessionIdSchema } from './ids';
+import type { SessionRecord } from './session-record';
 
 /** What the queue needs to know of a job: a subset of BullMQ's own options, so that both ends use the same. */
 export interface JobOptions {
@@ -84,6 +85,11 @@ export const REAPER_QUEUE = 'reaper';
 export const nodeQueueOf = (nodeId: string): string => `node-${nodeId}`;
 
 export type PayloadOf<Job extends AnyJobDefinition> = z.output<Job['payload']>;
+
+/** What retires the generation a record had before the move that made it `rev`. */
+export function retirementOf(before: Pick<SessionRecord, 'id' | 'gen' | 'service_id'>, rev: number): PayloadOf<typeof swarmJobs.retire> {
+  return { session_id: before.id, rev, gen: before.gen, service_id: before.service_id ?? null };
+}
 
 /** What a producer hands to BullMQ's `queue.add(name, data, opts)`. Ended jobs are removed at once: a kept id would swallow the next add. */
 export function jobToAdd<Payload>(job: JobDefinition<Payload>, payload: Payload) {

@@ -7,7 +7,6 @@ const optionalText = z.string().min(1).optional();
 
 /** The parts of the work a person may be told about while they wait. */
 export const workSteps = ['queued', 'asked', 'starting', 'saving', 'freezing', 'committing', 'pushing', 'proving', 'erasing'] as const;
-export type WorkStep = (typeof workSteps)[number];
 
 /** Why a session counted as active when it was last looked at. */
 export const activityReasons = ['opened', 'input', 'cpu', 'unmeasured'] as const;
@@ -15,11 +14,6 @@ export type ActivityReason = (typeof activityReasons)[number];
 
 /** Why a session is put to sleep. */
 export const hibernateReasons = ['idle', 'asked', 'drain', 'disk'] as const;
-export type HibernateReason = (typeof hibernateReasons)[number];
-
-/** A snapshot as the record holds it; always used by digest. */
-export const snapshotSchema = z.object({ digest: digestSchema, bytes: z.number().int().nonnegative(), gen: z.number().int(), rev: z.number().int() });
-export type Snapshot = z.output<typeof snapshotSchema>;
 
 /**
  * One session as Redis keeps it (`session:{id}`, a hash of strings). Times are ms of Redis' clock. A field that does not

@@ -14,7 +14,6 @@ export const keys = {
   startsInFlight: 'starts:in-flight',
   droppable: 'snapshots:droppable',
   sightings: 'orphans:first-seen',
-  collecting: 'registry:collecting',
   node: (nodeId: string): string => `node:${nodeId}`,
   nodes: 'nodes',
   swarmView: 'swarm:view',

@@ -1,4 +1,4 @@
-import { SWARM_QUEUE, type SessionRecord, TERMINAL_PORT, stateTable, swarmJobs } from '@vibe/contracts';
+import { SWARM_QUEUE, type SessionRecord, TERMINAL_PORT, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
 import { ACTOR, type AgentParts } from './agent-parts';
 import type { RunningContainer } from './idle-clock';
 import { whenListening } from './listening-port';
@@ -89,7 +89,7 @@ export class ContainerWatch {
     const moved = await this.parts.store.move({ id: record.id, rev: record.rev, to: 'lost', actor: ACTOR, reason, set: { container_id: null, task_name: null, service_id: null } });
     if (moved.outcome === 'stale') return;
     this.parts.logger.warn('session lost', { session_id: record.id, gen: record.gen, reason });
-    await this.parts.queues.add(SWARM_QUEUE, swarmJobs.retire, { session_id: record.id, rev: moved.record.rev, gen: record.gen, service_id: record.service_id ?? null });
+    await this.parts.queues.add(SWARM_QUEUE, swarmJobs.retire, retirementOf(record, moved.record.rev));
   }
 
   /** Takes up what the records say runs on this node: what died while no agent looked is then found by `resync`. */

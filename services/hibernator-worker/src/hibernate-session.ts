@@ -1,4 +1,4 @@
-import { type SessionRecord, SWARM_QUEUE, type SessionWork, stateTable, swarmJobs } from '@vibe/contracts';
+import { type SessionRecord, SWARM_QUEUE, type SessionWork, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
 import { failpoint } from '@vibe/platform';
 import { type JobContext } from '@vibe/session-store';
 import { ACTOR, type AgentParts } from './agent-parts';
@@ -82,7 +82,7 @@ async function sleep(parts: AgentParts, record: SessionRecord, containerId: stri
     return commitPoint(parts, record, snapshot);
   });
   await failpoint('hibernate.after-commit-point');
-  await parts.queues.add(SWARM_QUEUE, swarmJobs.retire, { session_id: id, rev: retired.rev, gen: record.gen, service_id: record.service_id ?? null });
+  await parts.queues.add(SWARM_QUEUE, swarmJobs.retire, retirementOf(record, retired.rev));
   parts.logger.info('hibernated', { session_id: id, gen: record.gen, rev: retired.rev, digest: snapshot.digest, bytes: snapshot.bytes });
 }
 

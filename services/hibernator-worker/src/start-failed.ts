@@ -1,4 +1,4 @@
-import { SWARM_QUEUE, type SessionRecord, swarmJobs } from '@vibe/contracts';
+import { SWARM_QUEUE, type SessionRecord, retirementOf, swarmJobs } from '@vibe/contracts';
 import { ACTOR, type AgentParts } from './agent-parts';
 
 const RETRY_FIRST_MS = 5_000;
@@ -48,5 +48,5 @@ async function leave(parts: Parts, record: SessionRecord, move: { to: 'failed' |
   });
   if (moved.outcome === 'stale') return;
   parts.logger.warn('start failed', { session_id: record.id, gen: record.gen, rev: record.rev, to: move.to, reason: move.reason });
-  await parts.queues.add(SWARM_QUEUE, swarmJobs.retire, { session_id: record.id, rev: moved.record.rev, gen: record.gen, service_id: record.service_id ?? null });
+  await parts.queues.add(SWARM_QUEUE, swarmJobs.retire, retirementOf(record, moved.record.rev));
 }

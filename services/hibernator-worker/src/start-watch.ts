@@ -1,4 +1,4 @@
-import { SWARM_QUEUE, type SessionRecord, swarmJobs } from '@vibe/contracts';
+import { SWARM_QUEUE, type SessionRecord, retirementOf, swarmJobs } from '@vibe/contracts';
 import { ACTOR, type AgentParts } from './agent-parts';
 import { startFailed } from './start-failed';
 
@@ -44,7 +44,7 @@ async function wakeElsewhere(parts: AgentParts, record: SessionRecord): Promise<
     deadlineMs: settings.HIBERNATED_TTL_DAYS * 86_400_000,
   });
   if (back.outcome === 'stale') return;
-  await queues.add(SWARM_QUEUE, swarmJobs.retire, { session_id: record.id, rev: back.record.rev, gen: record.gen, service_id: record.service_id ?? null });
+  await queues.add(SWARM_QUEUE, swarmJobs.retire, retirementOf(record, back.record.rev));
   const again = await store.move({ id: record.id, rev: back.record.rev, to: 'waking', actor: ACTOR, set: { gen: record.gen + 1, step: 'queued' } });
   if (again.outcome === 'moved') await queues.add(SWARM_QUEUE, swarmJobs.start, { session_id: record.id, rev: again.record.rev });
 }

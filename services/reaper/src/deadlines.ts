@@ -1,4 +1,4 @@
-import { type RecordFields, SWARM_QUEUE, type SessionRecord, type SessionState, stateTable, swarmJobs } from '@vibe/contracts';
+import { type RecordFields, SWARM_QUEUE, type SessionRecord, type SessionState, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
 import { oneByOne } from './one-by-one';
 import { ACTOR, type ReaperParts } from './reaper-parts';
 import { hibernatedTtlMs } from './settings';
@@ -78,7 +78,7 @@ async function dealWith(parts: ReaperParts, record: SessionRecord, action: Overd
       const moved = await store.move({ id, rev, to: action.to, actor: ACTOR, reason: action.reason, set: action.set, ...deadline });
       if (moved.outcome === 'stale') return;
       logger.info('overdue', { session_id: id, gen: record.gen, rev, from: state, to: action.to });
-      if (action.isRetired) await queues.add(SWARM_QUEUE, swarmJobs.retire, { session_id: id, rev: moved.record.rev, gen: record.gen, service_id: record.service_id ?? null });
+      if (action.isRetired) await queues.add(SWARM_QUEUE, swarmJobs.retire, retirementOf(record, moved.record.rev));
       if (action.isErased) await queues.add(SWARM_QUEUE, swarmJobs.erase, { session_id: id, rev: moved.record.rev });
     }
   }
