@@ -12,6 +12,7 @@ describe('the catalog of jobs', () => {
       jobToAdd(swarmJobs.erase, { session_id, rev: 1 }),
       jobToAdd(nodeJobs.hibernate, { session_id, rev: 1 }),
       jobToAdd(nodeJobs.dropImage, { session_id, digest, rev: 4 }),
+      jobToAdd(nodeJobs.dropContainer, { session_id, container_id: 'ab'.repeat(32) }),
       jobToAdd(nodeJobs.prepull, { image: 'registry:5000/vibe-terminal@sha256:abc' }),
       ...Object.values(reaperJobs).map((job) => jobToAdd(job, {})),
     ].map((job) => job.opts.jobId);
@@ -34,5 +35,6 @@ describe('the catalog of jobs', () => {
     swarmJobs.retire.payload.parse({ session_id: id, rev: 3, gen: 2, service_id: null });
     nodeJobs.hibernate.payload.parse({ session_id: id, rev: 3 });
     nodeJobs.dropImage.payload.parse({ session_id: id, digest: null, rev: 3 });
+    nodeJobs.dropContainer.payload.parse({ session_id: id, container_id: 'ab'.repeat(32) });
   });
 });

@@ -68,6 +68,8 @@ export const nodeJobs = {
     (payload) => `drop-image-${payload.session_id}-r${payload.rev}-${payload.digest ? shortDigest(payload.digest) : 'all'}`,
     retried,
   ),
+  /** Removes a container of this node that has no service any more and that no record calls its own. */
+  dropContainer: define('drop-container', z.strictObject({ session_id: sessionIdSchema, container_id: z.string().regex(/^[0-9a-f]{12,64}$/) }), (payload) => `drop-container-${payload.container_id}`, retried),
   /** Pulls the base image from our registry, so that a first start or wake fetches nothing. */
   prepull: define('prepull', z.strictObject({ image: z.string().min(1).max(300) }), (payload) => `prepull-${payload.image.replaceAll(/[^a-zA-Z0-9.-]/g, '_')}`, retried),
 } as const;

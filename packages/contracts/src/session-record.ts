@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { digestSchema, sessionIdSchema, userIdSchema } from './ids';
-import { sessionStates } from './session-states';
+import { sessionStates, stateTable } from './session-states';
 
 const time = z.coerce.number().int().nonnegative();
 const optionalText = z.string().min(1).optional();
@@ -57,3 +57,9 @@ export type SessionRecord = z.output<typeof sessionRecordSchema>;
 export type RecordFields = {
   [K in Exclude<keyof SessionRecord, 'id' | 'user_id' | 'state' | 'rev' | 'created_at' | 'state_since' | 'nodes'>]?: SessionRecord[K] | null;
 };
+
+/** True when this container is the record's own, or may become it: a start that has not said yet which one is its. Pure. */
+export function mayOwnContainer(record: SessionRecord, container: { readonly container_id: string; readonly gen: number }): boolean {
+  if (!stateTable[record.state].holdsContainer) return false;
+  return record.container_id === undefined ? record.gen === container.gen : record.container_id === container.container_id;
+}

@@ -35,6 +35,16 @@ export async function unpauseContainer(connection: EngineConnection, containerId
 
 const isRefusal = (error: unknown): boolean => error instanceof CodedError && error.code === 'engine_error' && engineStatus(error.cause) !== null;
 
+/** Ends a container, a frozen one too, and removes it with its layer. Repeatable. */
+export async function removeContainer(connection: EngineConnection, containerId: string, options?: CallOptions): Promise<'removed' | 'absent'> {
+  return connection
+    .call(`remove ${containerId}`, async (abortSignal) => {
+      await connection.docker.getContainer(containerId).remove({ force: true, v: true, abortSignal });
+      return 'removed' as const;
+    }, options)
+    .catch(onStatus(404, 'absent' as const));
+}
+
 /**
  * Sends a signal to a container's first process. Refuses a frozen one (`would_thaw`): the Engine thaws it for the signal.
  * Whoever freezes must not run between this call's look and its signal. Repeatable.

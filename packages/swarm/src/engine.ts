@@ -1,6 +1,6 @@
 import type { ImageReport, ServiceReport, SessionLabels, SwarmView } from '@vibe/contracts';
 import type { ServiceSpec } from 'dockerode';
-import { pauseContainer, signalContainer, unpauseContainer } from './container-control';
+import { pauseContainer, removeContainer, signalContainer, unpauseContainer } from './container-control';
 import { type FollowOptions, followContainerEvents } from './container-events';
 import { type InspectedContainer, type SessionContainer, cpuCounter, inspectContainer, listSessionContainers } from './containers';
 import { type CallOptions, EngineConnection, type EngineOptions } from './engine-connection';
@@ -85,6 +85,9 @@ export class Engine {
   }
   signalContainer(containerId: string, signalName: 'SIGUSR1' | 'SIGHUP', options?: CallOptions): Promise<'sent' | 'not_running'> {
     return signalContainer(this.connection, containerId, signalName, options);
+  }
+  removeContainer(containerId: string, options?: CallOptions): Promise<'removed' | 'absent'> {
+    return removeContainer(this.connection, containerId, options);
   }
   followContainerEvents(options: FollowOptions): Promise<void> {
     return followContainerEvents(this.connection, options);

@@ -115,6 +115,18 @@ export function containersContract(get: () => EngineUnderTest): void {
     expect((await engine.inspectContainer(containerId))?.state).toBe('paused');
   });
 
+  it('removes a container, be it running, frozen or ended, any number of times', async () => {
+    const { engine, kill } = get();
+    const [running, frozen, ended] = [await runSession(), await runSession(), await runSession()];
+    await engine.pauseContainer(frozen.containerId);
+    await kill(ended.containerId);
+    for (const { containerId } of [running, frozen, ended]) {
+      expect(await engine.removeContainer(containerId)).toBe('removed');
+      expect(await engine.inspectContainer(containerId)).toBeNull();
+      expect(await engine.removeContainer(containerId)).toBe('absent');
+    }
+  });
+
   it('commits a frozen container: its files, its environment, its labels and ours over them', async () => {
     const { engine, write, read, run, baseImage } = get();
     const { labels, containerId } = await runSession();

@@ -1,4 +1,4 @@
-import { type PayloadOf, SWARM_QUEUE, type SessionWork, nodeJobs, nodeQueueOf, repositoryOf, stateTable, swarmJobs } from '@vibe/contracts';
+import { type PayloadOf, SWARM_QUEUE, type SessionWork, mayOwnContainer, nodeJobs, nodeQueueOf, repositoryOf, stateTable, swarmJobs } from '@vibe/contracts';
 import { failpoint } from '@vibe/platform';
 import type { JobContext } from '@vibe/session-store';
 import { ACTOR, type AgentParts } from './agent-parts';
@@ -46,6 +46,15 @@ export async function eraseSession(parts: AgentParts, { session_id, rev }: Sessi
   if (holding.length > 0) return;
   await store.remove({ id: session_id, rev, actor: ACTOR });
   logger.info('erased', { session_id, rev });
+}
+
+/** Removes a container that has no service any more, unless the record, looked at anew, calls it its own. Safe to repeat. */
+export async function dropContainer({ engine, store }: AgentParts, { session_id, container_id }: PayloadOf<typeof nodeJobs.dropContainer>): Promise<void> {
+  const container = await engine.inspectContainer(container_id);
+  if (container?.session?.session_id !== session_id) return;
+  const record = await store.get(session_id);
+  if (record && mayOwnContainer(record, { container_id, gen: container.session.gen })) return;
+  await engine.removeContainer(container_id);
 }
 
 /**

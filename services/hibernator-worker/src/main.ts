@@ -6,7 +6,7 @@ import { Engine } from '@vibe/swarm';
 import type { AgentParts } from './agent-parts';
 import { BaseImage } from './base-image';
 import { ContainerWatch } from './container-watch';
-import { dropImages, eraseSession, retireGeneration } from './end-session';
+import { dropContainer, dropImages, eraseSession, retireGeneration } from './end-session';
 import { diskOfEngine } from './disk-space';
 import { followContainers } from './follow-containers';
 import { Freezer } from './freezer';
@@ -133,6 +133,7 @@ async function takeJobs({ settings, logger, lifecycle, registry }: ServiceParts<
       handlers: {
         hibernate: (payload, context) => hibernateSession(parts, payload, context),
         dropImage: (payload, context) => dropImages(parts, payload, context),
+        dropContainer: (payload) => dropContainer(parts, payload),
         prepull: ({ image }, { signal }) => parts.engine.pullImage(image, { signal }),
       },
     }),

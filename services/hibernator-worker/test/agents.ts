@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 import type { AgentParts } from '../src/agent-parts';
 import { BaseImage } from '../src/base-image';
 import { ContainerWatch } from '../src/container-watch';
-import { dropImages, eraseSession, retireGeneration } from '../src/end-session';
+import { dropContainer, dropImages, eraseSession, retireGeneration } from '../src/end-session';
 import { followContainers } from '../src/follow-containers';
 import { Freezer } from '../src/freezer';
 import { hibernateSession } from '../src/hibernate-session';
@@ -133,6 +133,8 @@ export class Agents {
         return hibernateSession(parts, nodeJobs.hibernate.payload.parse(payload), context);
       case nodeJobs.dropImage.name:
         return dropImages(parts, nodeJobs.dropImage.payload.parse(payload), context);
+      case nodeJobs.dropContainer.name:
+        return dropContainer(parts, nodeJobs.dropContainer.payload.parse(payload));
       default:
         throw new Error(`nobody takes ${name}`);
     }

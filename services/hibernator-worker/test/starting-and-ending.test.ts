@@ -1,4 +1,4 @@
-import { swarmJobs } from '@vibe/contracts';
+import { nodeJobs, swarmJobs } from '@vibe/contracts';
 import { retireGeneration } from '../src/end-session';
 import { startSession } from '../src/start-session';
 import { MISSING_LOOKS_APART_MS } from '../src/start-failed';
@@ -174,6 +174,18 @@ describe('ending', () => {
     const { record } = await agents.running();
     await retireGeneration(agents.agent('manager').parts, { session_id: record.id, rev: 1, gen: 1, service_id: record.service_id! });
     expect(servicesOf(record.id)).toHaveLength(1);
+  });
+
+  it('removes a container made by hand when it is asked to, and never one that its record calls its own (F23)', async () => {
+    const { record, container } = await agents.running();
+    const node = agents.fake.swarm.nodes.find(({ id }) => id === record.node_id)!;
+    const stray = node.run({ name: 'by-hand', image: container.image, reference: container.reference, labels: container.labels });
+    const drop = (container_id: string) => agents.line.add(`node-${record.node_id}`, nodeJobs.dropContainer, { session_id: record.id, container_id });
+    await drop(stray.id);
+    await drop(container.id);
+    await agents.drain();
+    expect(agents.fake.swarm.containersOf(record.id).map(({ container: left }) => left.id)).toEqual([container.id]);
+    expect(await agents.require(record.id)).toMatchObject({ state: 'running', container_id: container.id });
   });
 
   it('erases everything everywhere and removes the record last', async () => {

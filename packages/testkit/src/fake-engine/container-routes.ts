@@ -107,6 +107,17 @@ export function containerRoutes(node: FakeNode): Route[] {
       },
     },
     {
+      method: 'DELETE',
+      path: /^\/containers\/([^/]+)$/,
+      query: ['force', 'v'],
+      handle: (call, id = '') => {
+        const container = get(id);
+        if (container.isAlive && call.query.get('force') !== 'true') throw new EngineRefusal(409, `You cannot remove a running container ${id}`);
+        node.removeContainer(container);
+        reply(call, 204);
+      },
+    },
+    {
       method: 'POST',
       path: /^\/commit$/,
       query: ['container', 'repo', 'tag', 'pause'],
