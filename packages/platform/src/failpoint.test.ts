@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
-import { armFailpoints, armedFailpoints, failpoint } from './failpoint';
+import { armFailpoints, armedFailpoints, failpoint, hitFailpoints } from './failpoint';
 
 describe('a failpoint', () => {
   afterEach(() => armFailpoints(''));
@@ -14,6 +15,15 @@ describe('a failpoint', () => {
 
   it('throws when told to', async () => {
     armFailpoints('a.step=throw, b.step=hang');
+    await expect(failpoint('a.step')).rejects.toThrow('failpoint a.step');
+  });
+
+  it('acts once: what comes after it is the retry', async () => {
+    armFailpoints('a.step=throw');
+    await expect(failpoint('a.step')).rejects.toThrow('failpoint a.step');
+    await failpoint('a.step');
+    expect([...hitFailpoints()]).toEqual(['a.step']);
+    armFailpoints('a.step=throw');
     await expect(failpoint('a.step')).rejects.toThrow('failpoint a.step');
   });
 
@@ -33,6 +43,23 @@ describe('a failpoint', () => {
     child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
     expect(await once(child, 'close')).toEqual([null, 'SIGKILL']);
     expect(printed).toBe('');
+  });
+
+  it('stands still, timers and all, until it is continued', async () => {
+    const script = `const { armFailpoints, failpoint } = require('./failpoint.ts');
+      armFailpoints('a.step=stop');
+      setTimeout(() => console.log('a timer'), 1);
+      console.log('before');
+      failpoint('a.step').then(() => console.log('went on'));`;
+    const child = spawn(process.execPath, ['--require', 'tsx/cjs', '--eval', script], { cwd: __dirname, stdio: ['ignore', 'pipe', 'inherit'] });
+    let printed = '';
+    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    const isStopped = () => / T /.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8'));
+    while (!isStopped()) await new Promise((resolve) => setImmediate(resolve));
+    expect(printed.trim()).toBe('before');
+    child.kill('SIGCONT');
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(printed).toContain('went on');
   });
 
   it.each(['a', 'a=b', 'A=kill', '=kill', 'a.step=kill=2'])('is refused when it reads %s', (text) => {

@@ -1,19 +1,21 @@
-export const failpointActions = ['kill', 'throw', 'hang'] as const;
+export const failpointActions = ['kill', 'throw', 'hang', 'stop'] as const;
 export type FailpointAction = (typeof failpointActions)[number];
 
 let armed: ReadonlyMap<string, FailpointAction> = new Map();
+/** The armed names that were met so far. */
 const hit = new Set<string>();
 
 /**
  * Reads `VIBE_FAILPOINTS`, e.g. `hibernate.after-push=kill,wake.before-create=throw`, and arms what it names; an empty text
- * disarms all. Throws on anything it does not understand: a fault test that tests nothing is worse than none.
+ * disarms all. Each acts once: whoever comes again meets nothing, as after a fault that passed. Throws on anything it does not understand: a fault test that tests nothing is worse than none.
  */
 export function armFailpoints(text: string): void {
   const entries = text.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '');
+  hit.clear();
   armed = new Map(
     entries.map((entry) => {
-      const match = /^([a-z][a-z0-9.-]*)=(kill|throw|hang)$/.exec(entry);
-      if (!match) throw new Error(`VIBE_FAILPOINTS: "${entry}" is not name=kill|throw|hang`);
+      const match = /^([a-z][a-z0-9.-]*)=(kill|throw|hang|stop)$/.exec(entry);
+      if (!match) throw new Error(`VIBE_FAILPOINTS: "${entry}" is not name=kill|throw|hang|stop`);
       return [match[1] as string, match[2] as FailpointAction];
     }),
   );
@@ -24,18 +26,19 @@ export function armedFailpoints(): string[] {
   return [...armed.keys()];
 }
 
-/** The armed names that were met so far in this process: a fault test whose fault never came tests nothing. */
+/** The names that were met since they were armed: a fault test whose fault never came tests nothing. */
 export function hitFailpoints(): ReadonlySet<string> {
   return hit;
 }
 
 /**
- * A named step at which a test may break the process: killed like by `kill -9`, an error, or no answer for ever. Does
- * nothing unless armed. The names are literals, so that a search lists them all.
+ * A named step at which a test may break the process: killed like by `kill -9`, an error, no answer for ever, or stopped as
+ * it stands (no timer, no socket) until SIGCONT. Does nothing unless armed. The names are literals, so that a search lists
+ * them all.
  */
 export async function failpoint(name: string): Promise<void> {
   const action = armed.get(name);
-  if (action === undefined) return;
+  if (action === undefined || hit.has(name)) return;
   hit.add(name);
   switch (action) {
     case 'kill':
@@ -43,6 +46,9 @@ export async function failpoint(name: string): Promise<void> {
       return new Promise(() => {});
     case 'hang':
       return new Promise(() => {});
+    case 'stop':
+      process.kill(process.pid, 'SIGSTOP');
+      return;
     case 'throw':
       throw new Error(`failpoint ${name}`);
   }

@@ -86,12 +86,14 @@ export class EngineHttp {
   port = 0;
   private readonly held: { calls: RegExp; take: (call: EngineCall) => Promise<'go on' | 'answered'> }[] = [];
   private readonly sockets = new Set<Socket>();
-  private server: Server | null = null;
+  private servers: Server[] = [];
 
   constructor(
     /** `1.44`: calls must name this version, or none where a real Engine is asked without one. */
     private readonly apiVersion: string,
     private readonly routes: readonly Route[],
+    /** Where it listens besides its port: a path for a socket, as an Engine's own. */
+    private readonly socketPath: string,
   ) {}
 
   /** Holds the next call that matches `POST /commit?…`. */
@@ -113,29 +115,52 @@ export class EngineHttp {
     return { reached, release: () => decide('go on'), fail: (status) => decide(status) };
   }
 
+  /** The next call that matches does its work, and its caller never hears of it: the connection is cut. Resolves when that was. */
+  loseReply(calls: RegExp): Promise<void> {
+    return new Promise((resolve) => {
+      this.held.push({
+        calls,
+        take: async ({ response }) => {
+          const lose = () => {
+            response.destroy();
+            resolve();
+            return response;
+          };
+          Object.assign(response, { writeHead: () => response, write: () => true, end: lose });
+          return 'go on';
+        },
+      });
+    });
+  }
+
   async listen(): Promise<void> {
-    if (this.server) return;
-    this.server = createServer((request, response) => {
+    if (this.servers.length > 0) return;
+    const onPort = this.createServer().listen(this.port, '127.0.0.1');
+    const onSocket = this.createServer().listen(this.socketPath);
+    this.servers = [onPort, onSocket];
+    await Promise.all(this.servers.map((server) => once(server, 'listening')));
+    this.port = (onPort.address() as AddressInfo).port;
+  }
+
+  private createServer(): Server {
+    const server = createServer((request, response) => {
       this.answer(request, response).catch((error: unknown) => response.destroy(error as Error));
     });
-    this.server.on('connection', (socket) => {
+    server.on('connection', (socket) => {
       this.sockets.add(socket);
       socket.once('close', () => this.sockets.delete(socket));
     });
-    this.server.listen(this.port, '127.0.0.1');
-    await once(this.server, 'listening');
-    this.port = (this.server.address() as AddressInfo).port;
+    return server;
   }
 
   /** Nobody listens any more, and every open call is cut off. */
   async close(): Promise<void> {
-    const ending = this.server;
-    this.server = null;
-    if (!ending) return;
-    const closed = once(ending, 'close');
-    ending.close();
+    const closed = this.servers.splice(0).map(async (server) => {
+      server.close();
+      await once(server, 'close');
+    });
     for (const socket of this.sockets) socket.destroy();
-    await closed;
+    await Promise.all(closed);
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

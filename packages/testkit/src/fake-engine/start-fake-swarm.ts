@@ -25,6 +25,8 @@ export interface FakeEngine {
   readonly node: FakeNode;
   readonly http: EngineHttp;
   readonly address: { readonly host: string; readonly port: number };
+  /** Where it listens as well: an agent finds its own Engine by a path. */
+  readonly socketPath: string;
 }
 
 export interface RunningFakeSwarm {
@@ -37,7 +39,7 @@ export interface RunningFakeSwarm {
 const GIB = 1024 ** 3;
 const API_HIGHEST = '1.44';
 
-/** Starts Engines that share one Swarm, each on a port of the loopback with a /proc of its own. */
+/** Starts Engines that share one Swarm, each on a port of the loopback and a socket, with a /proc of its own. */
 export async function startFakeSwarm(options: FakeSwarmOptions = {}): Promise<RunningFakeSwarm> {
   const {
     nodes = [
@@ -55,10 +57,11 @@ export async function startFakeSwarm(options: FakeSwarmOptions = {}): Promise<Ru
   const engines = new Map<string, FakeEngine>();
   for (const { name, role, memoryBytes = 4 * GIB } of nodes) {
     const node = new FakeNode(name, role, memoryBytes, await mkdtemp(join(dir, `${name}-`)), registries);
-    const http = new EngineHttp(usedVersion, [...systemRoutes(node, { version: engineVersion, api: apiVersion }), ...containerRoutes(node), ...imageRoutes(node), ...swarmRoutes(node, swarm)]);
+    const socketPath = join(dir, `${name}.sock`);
+    const http = new EngineHttp(usedVersion, [...systemRoutes(node, { version: engineVersion, api: apiVersion }), ...containerRoutes(node), ...imageRoutes(node), ...swarmRoutes(node, swarm)], socketPath);
     await http.listen();
     swarm.addNode(node);
-    engines.set(name, { node, http, address: { host: '127.0.0.1', port: http.port } });
+    engines.set(name, { node, http, address: { host: '127.0.0.1', port: http.port }, socketPath });
   }
   return {
     swarm,
