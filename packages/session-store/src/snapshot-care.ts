@@ -13,6 +13,11 @@ export interface Droppable {
   readonly reference: string;
 }
 
+function droppableOf(member: string): Droppable {
+  const [session_id = '', reference = ''] = member.split(' ');
+  return { session_id, reference };
+}
+
 /** What may go from the registry, and first sightings of what has no record. */
 export class SnapshotCare {
   constructor(private readonly redis: Redis) {}
@@ -26,10 +31,12 @@ export class SnapshotCare {
   /** What is due to be dropped. */
   async due(limit: number): Promise<Droppable[]> {
     const members = (await runScript(this.redis, due, [keys.droppable], ['0', String(limit)])) as string[];
-    return members.map((member) => {
-      const [session_id = '', reference = ''] = member.split(' ');
-      return { session_id, reference };
-    });
+    return members.map(droppableOf);
+  }
+
+  /** Everything that may go sooner or later. */
+  async all(): Promise<Droppable[]> {
+    return (await this.redis.zrange(keys.droppable, 0, -1)).map(droppableOf);
   }
 
   /** It is gone from the registry (or must stay). */
@@ -52,5 +59,12 @@ export class SnapshotCare {
     for (const field of still) if (!(field in before)) update.hset(keys.sightings, field, at);
     await update.exec();
     return new Map(seen.map((key) => [key, at - Number(before[fieldOf(key)] ?? at)]));
+  }
+
+  /** How long each thing of this scope has been seen, in ms, as the last round left it. Changes nothing. */
+  async seenFor(scope: string): Promise<Map<string, number>> {
+    const at = Number(await runScript(this.redis, now, [], []));
+    const fields = Object.entries(await this.redis.hgetall(keys.sightings)).filter(([field]) => field.startsWith(`${scope} `));
+    return new Map(fields.map(([field, since]) => [field.slice(scope.length + 1), at - Number(since)]));
   }
 }

@@ -4,10 +4,9 @@ import { REAPER_QUEUE, errorStatus, reaperJobs } from '@vibe/contracts';
 import { type ServiceParts, closeRedis, connectRedis, createHttpServer, runService, whenReady } from '@vibe/platform';
 import { RegistryClient } from '@vibe/registry';
 import { Epoch, JobQueues, NodeReports, SessionStore, SnapshotCare, createJobWorker } from '@vibe/session-store';
+import { dryRunJson, dryRunLines, takeDryRun } from './dry-run';
 import { createReaperMetrics } from './reaper-metrics';
 import type { ReaperParts } from './reaper-parts';
-import { printStep, takeReconcileSnapshot } from './reconcile';
-import { planReconcile } from './reconcile-plan';
 import { tickEveryMs, tickNames } from './schedules';
 import { type Settings, settingsSchema } from './settings';
 import { createTickHandlers } from './ticks';
@@ -15,10 +14,23 @@ import { Watch } from './watch';
 
 const WATCH_EVERY_MS = 1_000;
 
-/** `node main.cjs plan` prints what a reconcile round would do now, a line a step, and does nothing. */
-const isDryRun = process.argv[2] === 'plan';
+const DRY_RUN_LIMIT_MS = 120_000;
 
-void runService({ service: 'reaper', schema: settingsSchema, start: isDryRun ? printPlan : start });
+/** `main.cjs` is the service; `main.cjs plan [--json]` prints what the reconcile rounds would do now, alone on stdout. */
+function main([command, ...options]: readonly string[]): void {
+  const definition = { service: 'reaper', schema: settingsSchema };
+  if (command === undefined) return void runService({ ...definition, start });
+  const isJson = options.length === 1 && options[0] === '--json';
+  if (command !== 'plan' || (options.length > 0 && !isJson)) {
+    process.stderr.write(`reaper: there is no "${[command, ...options].join(' ')}"; there is: plan [--json]\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const host = { env: { ...process.env, LOG_LEVEL: 'error' }, on: process.on.bind(process), exit: (code: number) => process.exit(code), stdout: process.stderr, stderr: process.stderr };
+  void runService({ ...definition, start: (service) => printDryRun(service, isJson) }, host);
+}
+
+main(process.argv.slice(2));
 
 function assemble({ settings, logger, lifecycle, registry }: ServiceParts<Settings>) {
   const commands = connectRedis(settings.REDIS_URL, { purpose: 'requests', name: 'reaper', logger });
@@ -90,11 +102,17 @@ async function start(service: ServiceParts<Settings>): Promise<void> {
   })();
 }
 
-async function printPlan(service: ServiceParts<Settings>): Promise<void> {
+async function printDryRun(service: ServiceParts<Settings>, isJson: boolean): Promise<void> {
   const { parts, commands } = assemble(service);
+  const limit = AbortSignal.timeout(DRY_RUN_LIMIT_MS);
+  limit.addEventListener('abort', () => {
+    process.stderr.write('Redis or the registry does not answer: nothing is known\n');
+    process.exit(1);
+  });
   await whenReady(commands);
-  const snapshot = await takeReconcileSnapshot(parts);
-  if (!snapshot) process.stderr.write('no manager has told of the Swarm lately: nothing would be decided\n');
-  else for (const step of planReconcile(snapshot)) process.stdout.write(`${JSON.stringify(printStep(step))}\n`);
+  const dryRun = await takeDryRun(parts, limit);
+  for (const line of isJson ? dryRunJson(dryRun) : dryRunLines(dryRun)) process.stdout.write(`${line}\n`);
+  for (const sentence of dryRun.leftOut) process.stderr.write(`! ${sentence}\n`);
+  if (dryRun.leftOut.length > 0) process.exitCode = 1;
   await service.lifecycle.stop();
 }

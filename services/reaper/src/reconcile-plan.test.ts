@@ -19,7 +19,8 @@ const steps = (more: Parameters<typeof plan>[0]) => plan(more).map(({ kind, with
 
 describe('the reconcile plan', () => {
   it('is empty when all is as the records say', () => {
-    expect(plan({ record: record('running', { node_id: 'n1', container_id: 'c' }), view: swarmView({ n1: 'ready' }, { services: [service(2)], secrets: [secret(2)] }) })).toEqual([]);
+    const own = [nodeReport('n1', { containers: [container(id, { container_id: 'c', service_id: 's2' })] })];
+    expect(plan({ record: record('running', { node_id: 'n1', container_id: 'c' }), reports: own, view: swarmView({ n1: 'ready' }, { services: [service(2)], secrets: [secret(2)] }) })).toEqual([]);
     expect(plan({ record: record('waking'), view: swarmView({ n1: 'ready' }, { services: [service(2)], secrets: [secret(2)] }) })).toEqual([]);
     expect(plan({ record: record('deleting'), view: swarmView({ n1: 'ready' }, { services: [service(1)], secrets: [secret(1)] }) })).toEqual([]);
   });
@@ -29,8 +30,9 @@ describe('the reconcile plan', () => {
     const at = { node_id: 'n1', container_id: 'c' };
 
     it('when its own container is seen ended, not when it is only absent', () => {
-      expect(steps({ record: record('running', at), reports: [nodeReport('n1', { containers: [container(id, { container_id: 'c', state: 'exited' })] })] })).toEqual(lost(null));
-      expect(steps({ record: record('running', at), reports: [nodeReport('n1', { containers: [container(id, { container_id: 'older', state: 'exited' })] })] })).toEqual([]);
+      const kinds = (containerId: string) => plan({ record: record('running', at), reports: [nodeReport('n1', { containers: [container(id, { container_id: containerId, state: 'exited' })] })] }).map(({ kind }) => kind);
+      expect(kinds('c')).toEqual(['lose']);
+      expect(kinds('older')).not.toContain('lose');
     });
 
     it('when its node is down, awake or falling asleep, with the node in the reason', () => {
@@ -52,12 +54,48 @@ describe('the reconcile plan', () => {
     });
   });
 
+  describe('of containers (I5, F22, F23)', () => {
+    const at = { node_id: 'n1', container_id: 'c' };
+    const shown = (more: Parameters<typeof container>[1]) => [nodeReport('n1', { containers: [container(id, { service_id: 's2', gen: 2, ...more })] })];
+    const dropped = (containerId: string) => [['dropContainer', { session_id: id, node_id: 'n1', container_id: containerId }, `container ${containerId}`]];
+
+    it('removes one that has neither service nor record, on two sightings', () => {
+      expect(steps({ reports: shown({ container_id: 'x' }) })).toEqual(dropped('x'));
+      expect(steps({ reports: shown({ container_id: 'x', service_id: null }) })).toEqual(dropped('x'));
+    });
+
+    it.each(['hibernated', 'lost', 'failed', 'deleting'] as const)('removes one without a service whose session is %s', (state) => {
+      expect(steps({ record: record(state), reports: shown({ container_id: 'x' }) })).toEqual(dropped('x'));
+    });
+
+    it('removes a second one beside the one that the record calls its own', () => {
+      const reports = [nodeReport('n1', { containers: [container(id, { container_id: 'c', gen: 2 }), container(id, { container_id: 'x', gen: 2 })] })];
+      expect(steps({ record: record('running', at), reports })).toEqual(dropped('x'));
+    });
+
+    it('leaves alone what a service holds, what the record calls its own, and what a start may call so yet', () => {
+      const view = swarmView({ n1: 'ready' }, { services: [service(2)] });
+      expect(steps({ record: record('lost', { node_id: 'n1' }), view: { ...view, nodes: swarmView({ n1: 'down' }).nodes }, reports: shown({ container_id: 'x' }) })).toEqual([]);
+      for (const state of ['running', 'hibernating'] as const) expect(steps({ record: record(state, at), reports: shown({ container_id: 'c' }) })).toEqual([]);
+      for (const state of ['creating', 'waking'] as const) expect(steps({ record: record(state), reports: shown({ container_id: 'x' }) })).toEqual([]);
+    });
+
+    it('raises an alarm, and destroys nothing, when the one that a record wants is nowhere', () => {
+      const alarm = [['alarm', { alarm: 'container_missing', session_id: id }, `missing ${id}`]];
+      expect(steps({ record: record('running', at) })).toEqual(alarm);
+      expect(steps({ record: record('running', { node_id: 'n1' }) })).toEqual(alarm);
+      expect(steps({ record: record('running', at), reports: shown({ container_id: 'c' }) })).toEqual([]);
+      expect(steps({ record: record('running', at), reports: [] })).toEqual([]);
+      expect(steps({ record: record('hibernating', at) })).toEqual([]);
+    });
+  });
+
   describe('retires a service and its secret', () => {
     const seen = (gen: number) => swarmView({ n1: 'ready' }, { services: [service(gen)], secrets: [secret(gen)] });
     const retired = (gen: number, rev: number, sighting: string | null) => [['retire', { session_id: id, rev, gen, service_id: `s${gen}` }, sighting]];
 
     it('at once when the record is at a later generation', () => {
-      expect(steps({ record: record('running', { node_id: 'n1' }), view: seen(1) })).toEqual(retired(1, 5, null));
+      expect(steps({ record: record('waking'), view: seen(1) })).toEqual(retired(1, 5, null));
     });
 
     it.each(['hibernated', 'failed', 'lost'] as const)('at once when its session is %s', (state) => {
@@ -77,7 +115,7 @@ describe('the reconcile plan', () => {
 
     it('also where the secret alone is left', () => {
       const view = swarmView({ n1: 'ready' }, { secrets: [secret(1)] });
-      expect(steps({ record: record('running', { node_id: 'n1' }), view })).toEqual([['retire', { session_id: id, rev: 5, gen: 1, service_id: null }, null]]);
+      expect(steps({ record: record('waking'), view })).toEqual([['retire', { session_id: id, rev: 5, gen: 1, service_id: null }, null]]);
       expect(steps({ view })).toEqual([['retire', { session_id: id, rev: 1, gen: 1, service_id: null }, 'secret x1']]);
     });
   });

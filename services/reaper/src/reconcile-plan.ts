@@ -1,4 +1,4 @@
-import { type NodeReport, type SessionRecord, type SwarmView, stateTable } from '@vibe/contracts';
+import { type NodeReport, type SessionRecord, type SwarmView, mayOwnContainer, stateTable } from '@vibe/contracts';
 
 /** What was seen at one moment: views first, records after them, so that a record is never older than what it is held against. */
 export interface ReconcileSnapshot {
@@ -16,7 +16,17 @@ export interface StepArguments {
   readonly retire: { readonly session_id: string; readonly rev: number; readonly gen: number; readonly service_id: string | null };
   /** A session's images on one node: all of them (digest null), or one. */
   readonly dropImage: { readonly session_id: string; readonly rev: number; readonly node_id: string; readonly digest: string | null };
+  /** A container of one node that has no service. */
+  readonly dropContainer: { readonly session_id: string; readonly node_id: string; readonly container_id: string };
   readonly prepull: { readonly node_id: string; readonly image: string };
+  /** All that the registry has of a session. */
+  readonly eraseRepository: { readonly session_id: string };
+  /** A tag that is nobody's: it goes with the next round of what may be dropped. */
+  readonly dropTag: { readonly session_id: string; readonly tag: string };
+  /** What was never proven, or has been replaced. */
+  readonly dropSnapshot: { readonly session_id: string; readonly reference: string; readonly digest: string };
+  /** Something a record wants is not there: a person is told, nothing is done. */
+  readonly alarm: { readonly alarm: 'container_missing' | 'snapshot_missing'; readonly session_id: string };
 }
 
 export type StepKind = keyof StepArguments;
@@ -39,7 +49,7 @@ const DROPS_PER_NODE_MAX = 20;
 
 /** What must be done so that nodes and Swarm are as the records say; `[]` means that they are. Pure. */
 export function planReconcile(snapshot: ReconcileSnapshot): Step[] {
-  return [...planLosses(snapshot), ...planRetirements(snapshot), ...snapshot.reports.flatMap((report) => planNode(snapshot, report))];
+  return [...planLosses(snapshot), ...planAbsences(snapshot), ...planRetirements(snapshot), ...planContainers(snapshot), ...snapshot.reports.flatMap((report) => planNode(snapshot, report))];
 }
 
 /** Sessions whose container ended or whose node went away. A container that is merely absent from a list is the agent's to look into. */
@@ -56,6 +66,34 @@ function planLosses({ view, reports, records }: ReconcileSnapshot): Step[] {
     const hasEnded = record.state === 'running' && record.container_id !== undefined && ended.has(record.container_id);
     return hasEnded ? lose('The session is lost: its container ended.', null) : [];
   });
+}
+
+/**
+ * Sessions that run by their record and whose container no node shows, for as long as two sightings. A list is no proof that
+ * a container is gone: its agent inspects what it misses and calls the session lost, so this says that it did not.
+ */
+function planAbsences({ view, reports, records }: ReconcileSnapshot): Step[] {
+  const ready = new Set(view.nodes.filter(({ state }) => state === 'ready').map(({ node_id }) => node_id));
+  const told = new Set(reports.map(({ node_id }) => node_id).filter((node_id) => ready.has(node_id)));
+  const there = new Set(reports.flatMap(({ containers }) => containers.map(({ container_id }) => container_id)));
+  return [...records.values()].flatMap(({ id, state, node_id = '', container_id = '' }): Step[] => {
+    if (state !== 'running' || !told.has(node_id) || there.has(container_id)) return [];
+    return [{ kind: 'alarm', with: { alarm: 'container_missing', session_id: id }, why: 'it runs by its record, and no node shows its container', sighting: `missing ${id}` }];
+  });
+}
+
+/** Containers that no service holds and no record calls its own: left by a node that was cut off, or made by hand. */
+function planContainers({ view, reports, records }: ReconcileSnapshot): Step[] {
+  const services = new Set(view.services.map(({ service_id }) => service_id));
+  return reports.flatMap(({ node_id, containers }) =>
+    containers.flatMap(({ session_id, container_id, service_id, gen }): Step[] => {
+      if (service_id !== null && services.has(service_id)) return [];
+      const record = records.get(session_id);
+      if (record && mayOwnContainer(record, { container_id, gen })) return [];
+      const why = record ? `container: it has no service, and its session is ${record.state} without it` : 'container: it has neither service nor record';
+      return [{ kind: 'dropContainer', with: { session_id, node_id, container_id }, why, sighting: `container ${container_id}` }];
+    }),
+  );
 }
 
 /** Services and secrets that no record wants. The record decides; without one it takes two sightings. */

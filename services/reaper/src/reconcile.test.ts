@@ -43,6 +43,19 @@ describe('a reconcile round', () => {
     expect(under.added).toEqual([{ queueName: 'swarm', name: 'retire', payload: { session_id: id, rev: 1, gen: 1, service_id: 's' } }]);
   });
 
+  it('asks for the removal of a container without a service on the second sighting (F23)', async () => {
+    const id = newSessionId();
+    await under.parts.reports.putSwarmView(swarmView({ n1: 'ready' }));
+    await under.parts.reports.put(nodeReport('n1', { containers: [container(id, { container_id: 'abc' })] }));
+    await reconcile(under.parts, never);
+    await skipClock(redis, 58_000);
+    await reconcile(under.parts, never);
+    expect(under.added).toEqual([]);
+    await skipClock(redis, 2_000);
+    await reconcile(under.parts, never);
+    expect(under.added).toEqual([{ queueName: 'node-n1', name: 'drop-container', payload: { session_id: id, container_id: 'abc' } }]);
+  });
+
   it('moves a session whose container ended to lost, with the reason', async () => {
     const { id } = await sessionIn(under.parts.store, 'running');
     await under.parts.reports.putSwarmView(swarmView({ n1: 'ready' }));
@@ -88,13 +101,59 @@ describe('registry care', () => {
     expect(await under.parts.care.due(10)).toHaveLength(1);
   });
 
-  it('deletes a repository without a record on the second sighting, and no other', async () => {
+  it('deletes a repository without a record on the second sighting, and no other (F23)', async () => {
     const { id } = await sessionIn(under.parts.store, 'hibernated');
-    under.shelf.put(digestOf('a'), labelsOf(id));
+    under.shelf.put(digestOf('d'), labelsOf(id));
     under.shelf.put(digestOf('b'), labelsOf(newSessionId()));
-    expect(await care()).toMatchObject({ erased: 0 });
+    const round = inRounds();
+    expect(await round()).toMatchObject({ steps: 0, unripe: 1 });
     await skipClock(redis, 60_000);
-    expect(await care()).toMatchObject({ erased: 1, erase_failed: 0 });
+    expect(await round()).toMatchObject({ steps: 1, unripe: 0, failed: 0 });
     expect(under.shelf.sessions()).toEqual([id]);
   });
+
+  it('lets a tag go that its session knows nothing of, on the second sighting, and keeps what is under way (F23)', async () => {
+    const { id } = await sessionIn(under.parts.store, 'hibernated');
+    const { shelf, parts } = under;
+    shelf.put(digestOf('d'), labelsOf(id));
+    shelf.put(digestOf('b'), labelsOf(id, { rev: 9 }));
+    await parts.care.expectTag(id, shelf.put(digestOf('c'), labelsOf(id, { rev: 8 })), 3_600_000);
+    const round = inRounds();
+    for (let sighting = 0; sighting < 3; sighting += 1) {
+      await round();
+      await skipClock(redis, 60_000);
+    }
+    expect([...shelf.images.keys()].sort()).toEqual([digestOf('c'), digestOf('d')]);
+  });
+
+  it('raises an alarm for a session that sleeps and whose snapshot is not in the registry, on the second sighting, and leaves it asleep (I5)', async () => {
+    const [gone, untagged] = [await sessionIn(under.parts.store, 'hibernated'), await sessionIn(under.parts.store, 'hibernated', { snapshot_digest: digestOf('e') })];
+    // A snapshot is used by its digest: its tag may be gone.
+    under.shelf.put(digestOf('e'), labelsOf(untagged.id));
+    under.shelf.listTags = async () => [];
+    const raised: string[] = [];
+    const metrics = { ...under.parts.metrics, raise: (alarm: string) => void raised.push(alarm) };
+    const round = inRounds({ ...under.parts, metrics });
+    await round();
+    expect(raised).toEqual([]);
+    await skipClock(redis, 60_000);
+    await round();
+    expect(raised).toEqual(['snapshot_missing']);
+    expect(await under.parts.store.get(gone.id)).toEqual(gone);
+  });
+
+  it('looks at the whole registry every tenth round only, while nothing waits', async () => {
+    let looks = 0;
+    const catalogue = under.shelf.catalogue;
+    under.shelf.catalogue = () => ((looks += 1), catalogue());
+    const round = inRounds();
+    for (let rounds = 0; rounds < 11; rounds += 1) await round();
+    expect(looks).toBe(2);
+  });
+
+  /** Rounds of one reaper, one after the other. */
+  function inRounds(parts = under.parts) {
+    const one = new RegistryCare();
+    return () => one.round(parts, never);
+  }
 });

@@ -1,0 +1,52 @@
+import { repositoryOf, sessionOfRepository } from '@vibe/contracts';
+import { isCoded } from '@vibe/platform';
+import type { Droppable } from '@vibe/session-store';
+import { allAtOnce } from './all-at-once';
+import type { ReaperParts } from './reaper-parts';
+import { type RegistrySnapshot, judgeDroppable, needsSnapshot } from './registry-plan';
+import type { Step } from './reconcile-plan';
+
+const REQUESTS_AT_ONCE = 16;
+
+type Parts = Pick<ReaperParts, 'registry' | 'store' | 'care'>;
+
+/** The digest that a reference names now; null when the registry itself says that it is not there. */
+async function digestOf(registry: ReaperParts['registry'], repository: string, reference: string): Promise<string | null> {
+  try {
+    return await registry.resolve(repository, reference);
+  } catch (error) {
+    if (isCoded(error, 'registry_not_found')) return null;
+    throw error;
+  }
+}
+
+/** Reads the whole registry and every record. Throws when the registry cannot be asked: half of it would say the wrong things. */
+export async function takeRegistrySnapshot({ registry, store, care }: Parts, signal: AbortSignal): Promise<RegistrySnapshot> {
+  const atOnce = { limit: REQUESTS_AT_ONCE, signal };
+  const ids = (await registry.catalogue()).flatMap((repository) => sessionOfRepository(repository) ?? []);
+  const tags = await allAtOnce(ids, atOnce, async (id) => {
+    const repository = repositoryOf(id);
+    const names = await registry.listTags(repository);
+    return [id, await Promise.all(names.map(async (tag) => ({ tag, digest: await digestOf(registry, repository, tag) })))] as const;
+  });
+  const records = await store.getMany([...new Set([...ids, ...(await store.allIds())])]);
+  const droppable = await care.all();
+
+  const named = new Map(tags.map(([id, seen]) => [id, new Set(seen.map(({ digest }) => digest))]));
+  const unseen = records.filter(({ id, state, snapshot_digest }) => needsSnapshot(state) && !named.get(id)?.has(snapshot_digest ?? ''));
+  const missing = await allAtOnce(unseen, atOnce, async ({ id, snapshot_digest }) => {
+    // A snapshot is used by its digest: it may be there without any tag.
+    return snapshot_digest !== undefined && (await digestOf(registry, repositoryOf(id), snapshot_digest)) !== null ? [] : [id];
+  });
+  return { tags: new Map(tags), records: new Map(records.map((record) => [record.id, record])), droppable, missing: new Set(missing.flat()) };
+}
+
+/** What becomes of something that may go: the step that deletes it, `wait` while somebody may be at work on it, null when there is nothing to do. */
+export async function planDroppable({ registry, store }: Pick<Parts, 'registry' | 'store'>, droppable: Droppable): Promise<Step | 'wait' | null> {
+  const { session_id, reference } = droppable;
+  const digest = await digestOf(registry, repositoryOf(session_id), reference);
+  const verdict = judgeDroppable(droppable, digest, await store.get(session_id));
+  if (verdict === 'wait') return 'wait';
+  if (verdict === 'keep' || digest === null) return null;
+  return { kind: 'dropSnapshot', with: { session_id, reference, digest }, why: 'snapshot: it was never proven, or a newer one has replaced it', sighting: null };
+}

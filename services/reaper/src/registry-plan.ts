@@ -1,0 +1,50 @@
+import { type SessionRecord, parseSnapshotTag } from '@vibe/contracts';
+import type { Droppable } from '@vibe/session-store';
+import type { Step } from './reconcile-plan';
+
+/** One tag of a repository and what it names; null when it went while it was looked at. */
+export interface SeenTag {
+  readonly tag: string;
+  readonly digest: string | null;
+}
+
+/** What was seen at one moment: the registry first, records after it, so that a record is never older than what it is held against. */
+export interface RegistrySnapshot {
+  /** The tags of every session's repository, by session. */
+  readonly tags: ReadonlyMap<string, readonly SeenTag[]>;
+  readonly records: ReadonlyMap<string, SessionRecord>;
+  /** What is going anyhow: attempts that may be under way, and what was replaced. */
+  readonly droppable: readonly Droppable[];
+  /** Sessions whose snapshot the registry itself says it does not have. */
+  readonly missing: ReadonlySet<string>;
+}
+
+/** What must be done so that the registry holds the snapshots that records name, and nothing else; `[]` means that it does. Pure. */
+export function planRegistry({ tags, records, droppable, missing }: RegistrySnapshot): Step[] {
+  const goesAnyhow = new Set(droppable.map(({ session_id, reference }) => `${session_id} ${reference}`));
+  const unwanted = [...tags].flatMap(([session_id, seen]): Step[] => {
+    const record = records.get(session_id);
+    // A registry goes on naming a repository whose tags are all gone.
+    if (seen.length === 0 || record?.state === 'deleting') return [];
+    if (!record) return [{ kind: 'eraseRepository', with: { session_id }, why: 'repository: its session has no record', sighting: `repository ${session_id}` }];
+    return seen
+      .filter(({ tag, digest }) => digest !== null && digest !== record.snapshot_digest && !goesAnyhow.has(`${session_id} ${tag}`) && !goesAnyhow.has(`${session_id} ${digest}`))
+      .map(({ tag }) => ({ kind: 'dropTag', with: { session_id, tag }, why: 'tag: its session knows nothing of it', sighting: `tag ${session_id} ${tag}` }));
+  });
+  const absent = [...records.values()]
+    .filter(({ id, state }) => missing.has(id) && needsSnapshot(state))
+    .map(({ id, state }): Step => ({ kind: 'alarm', with: { alarm: 'snapshot_missing', session_id: id }, why: `it is ${state}, and the registry does not have its snapshot`, sighting: `snapshot ${id}` }));
+  return [...unwanted, ...absent];
+}
+
+/** True where a session is nothing but its snapshot. */
+export const needsSnapshot = (state: SessionRecord['state']): boolean => state === 'hibernated' || state === 'waking';
+
+/** What happens to a reference that is due. `keep`: it is the session's own. `wait`: somebody may be at work on it. Pure. */
+export function judgeDroppable(droppable: Droppable, digest: string | null, record: SessionRecord | null): 'drop' | 'keep' | 'wait' {
+  if (record && digest !== null && record.snapshot_digest === digest) return 'keep';
+  const tag = parseSnapshotTag(droppable.reference);
+  // The hibernation that pushed this tag has not come to its commit point yet.
+  if (tag && record?.state === 'hibernating' && record.rev === tag.rev) return 'wait';
+  return 'drop';
+}
