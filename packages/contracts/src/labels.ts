@@ -10,11 +10,12 @@ export const sessionLabel = {
   created: 'vibe.created',
 } as const;
 
-/** The labels a commit adds: which revision of the record took it, when its user was last active, when it was taken. */
+/** The labels a commit adds: which revision of the record took it, when its user was last active, when and of which container it was taken. */
 export const snapshotLabel = {
   rev: 'vibe.rev',
   lastActivity: 'vibe.last_activity',
   taken: 'vibe.taken',
+  container: 'vibe.container',
 } as const;
 
 const count = z.coerce.number().int().nonnegative();
@@ -36,11 +37,12 @@ const sessionLabelsSchema = z
   }));
 
 const snapshotLabelsSchema = z
-  .object({ [snapshotLabel.rev]: count, [snapshotLabel.lastActivity]: count, [snapshotLabel.taken]: count })
+  .object({ [snapshotLabel.rev]: count, [snapshotLabel.lastActivity]: count, [snapshotLabel.taken]: count, [snapshotLabel.container]: z.string().min(1).optional() })
   .transform((labels) => ({
     rev: labels[snapshotLabel.rev],
     last_activity: labels[snapshotLabel.lastActivity],
     taken: labels[snapshotLabel.taken],
+    ...(labels[snapshotLabel.container] === undefined ? {} : { container_id: labels[snapshotLabel.container] }),
   }));
 
 export type SessionLabels = z.output<typeof sessionLabelsSchema>;
@@ -76,5 +78,6 @@ export function writeSnapshotLabels(of: SnapshotLabels): Record<string, string> 
     [snapshotLabel.rev]: String(of.rev),
     [snapshotLabel.lastActivity]: String(of.last_activity),
     [snapshotLabel.taken]: String(of.taken),
+    ...(of.container_id === undefined ? {} : { [snapshotLabel.container]: of.container_id }),
   };
 }

@@ -11,6 +11,8 @@ const openLua = script(openEpochScript);
 
 export interface Adoption {
   readonly id: string;
+  /** The rev of the record that this was planned from; null when there was none. */
+  readonly fromRev: number | null;
   readonly userId: string;
   readonly state: Extract<SessionState, 'running' | 'hibernated'>;
   readonly createdAt: number;
@@ -59,8 +61,11 @@ export class Epoch {
     await runScript(this.redis, openLua, [], [randomUUID()]);
   }
 
-  /** Writes the record of a session that was found running or hibernated. Only without an epoch; replaces what is there. */
-  async adopt(found: Adoption, actor: string): Promise<'adopted' | 'epoch'> {
+  /**
+   * Writes the record of a session that was found running or hibernated, over the one it was planned from. Only without an
+   * epoch. `stale`: that record has moved since, or one has come; plan again from what it says now.
+   */
+  async adopt(found: Adoption, actor: string): Promise<'adopted' | 'stale' | 'epoch'> {
     const deadline = found.deadlineMs ?? stateTable[found.state].deadlineMs;
     const fields = JSON.stringify({
       ...(JSON.parse(encodeFields(found.fields)) as object),
@@ -69,7 +74,7 @@ export class Epoch {
       nodes: found.nodes.join(','),
       activity_reason: 'unmeasured',
     });
-    const args = [found.id, found.state, deadline === null ? '' : String(Math.round(deadline)), fields, actor, String(Math.round(found.lastActivityAgeMs))];
-    return (await runScript(this.redis, adoptLua, [keys.session(found.id), keys.userSessions(found.userId)], args)) as 'adopted' | 'epoch';
+    const args = [found.id, found.state, deadline === null ? '' : String(Math.round(deadline)), fields, actor, String(Math.round(found.lastActivityAgeMs)), found.fromRev === null ? '' : String(found.fromRev)];
+    return (await runScript(this.redis, adoptLua, [keys.session(found.id), keys.userSessions(found.userId)], args)) as 'adopted' | 'stale' | 'epoch';
   }
 }

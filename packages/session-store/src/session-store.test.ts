@@ -146,7 +146,7 @@ describe('the session store', () => {
   });
 
   it('adopts only without an epoch, with a rev above every rev before', async () => {
-    const found = { id: newSessionId(), userId: 'ann', state: 'running', createdAt: 5, lastActivityAgeMs: 1_000, nodes: ['n1'], fields: { gen: 3, name: 'x', base_image: 'b', node_id: 'n1' } } as const;
+    const found = { id: newSessionId(), fromRev: null, userId: 'ann', state: 'running', createdAt: 5, lastActivityAgeMs: 1_000, nodes: ['n1'], fields: { gen: 3, name: 'x', base_image: 'b', node_id: 'n1' } } as const;
     expect(await epoch.adopt(found, 'reaper')).toBe('epoch');
     await epoch.close();
     expect(await epoch.adopt(found, 'reaper')).toBe('adopted');
@@ -154,6 +154,18 @@ describe('the session store', () => {
     expect(record).toMatchObject({ state: 'running', gen: 3, nodes: ['n1'], created_at: 5 });
     expect(record!.rev).toBeGreaterThan(1_000_000_000);
     expect(await store.idleSince(500, 10)).toEqual([found.id]);
+  });
+
+  it('adopts over no other record than the one it was planned from', async () => {
+    const { id, rev } = await running();
+    await epoch.close();
+    const adoption = (fromRev: number | null) => ({ id, fromRev, userId: 'ann', state: 'running', createdAt: 5, lastActivityAgeMs: 0, nodes: ['n1'], fields: { gen: 1, name: 'x', base_image: 'b' } }) as const;
+    expect(await epoch.adopt(adoption(null), 'reaper')).toBe('stale');
+    expect(await epoch.adopt(adoption(rev - 1), 'reaper')).toBe('stale');
+    expect(await store.get(id)).toMatchObject({ rev, state: 'running' });
+    expect(await epoch.adopt(adoption(rev), 'reaper')).toBe('adopted');
+    expect(await epoch.adopt(adoption(rev), 'reaper')).toBe('stale');
+    expect((await store.counts()).running).toBe(1);
   });
 
   it('notices a Redis that was rewound, and not one that was rebuilt', async () => {

@@ -37,12 +37,14 @@ export async function takeSnapshot(
     rev: record.rev,
     last_activity: record.last_activity,
     taken: await store.now(),
+    container_id: containerId,
   });
   await engine.commitContainer(containerId, { repository: reference, tag, labels, signal });
   try {
     await failpoint('hibernate.after-commit');
     await onStep('pushing');
     await care.expectTag(record.id, tag, UNPROVEN_TAG_MS);
+    await failpoint('hibernate.before-push');
     // What was there before is asked for while the push takes its time.
     const [{ digest }, knownLayers] = await Promise.all([engine.pushImage({ repository: reference, tag, signal }), registry.layersOf(options.imageOfContainer, signal)]);
     await failpoint('hibernate.after-push');

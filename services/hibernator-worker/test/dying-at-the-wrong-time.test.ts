@@ -85,9 +85,9 @@ describe('a container that dies at the wrong time', () => {
     // The rebuild believes a report of a moment before.
     const { parts, watch } = agents.agentOn(record.node_id);
     await parts.epoch.close();
-    const { id, user_id, created_at, nodes, gen, name, base_image, node_id, container_id } = await agents.require(record.id);
+    const { id, rev, user_id, created_at, nodes, gen, name, base_image, node_id, container_id } = await agents.require(record.id);
     const fields = { gen, name, base_image, node_id: node_id!, container_id: container_id! };
-    await parts.epoch.adopt({ id, userId: user_id, state: 'running', createdAt: created_at, lastActivityAgeMs: 0, nodes, fields }, 'reaper');
+    await parts.epoch.adopt({ id, fromRev: rev, userId: user_id, state: 'running', createdAt: created_at, lastActivityAgeMs: 0, nodes, fields }, 'reaper');
     await parts.epoch.open();
     await watch.thaw(id);
     await watch.resync();

@@ -72,7 +72,7 @@ function gather({ reports, snapshots, records }: RebuildWitnesses): Map<string, 
 function adopt(id: string, evidence: Evidence, witnesses: RebuildWitnesses): Adoption | null {
   const { containers, snapshot, record, nodes } = evidence;
   const [terminal] = containers.filter(isTerminal).sort((a, b) => b.gen - a.gen);
-  const isRetired = terminal !== undefined && isBeingRemoved(terminal, evidence, witnesses.services);
+  const isRetired = terminal !== undefined && isSuperseded(terminal, evidence, witnesses.services);
   const isAwake = terminal !== undefined && !isRetired && terminal.gen >= (snapshot?.labels.gen ?? 0);
   const witness = isAwake ? terminal : snapshot?.labels;
   if (!witness || !userIdSchema.safeParse(witness.user_id).success) return null;
@@ -81,6 +81,7 @@ function adopt(id: string, evidence: Evidence, witnesses: RebuildWitnesses): Ado
   const { nowMs, hibernatedTtlMs, baseImage } = witnesses;
   const shared = {
     id,
+    fromRev: record?.rev ?? null,
     userId: witness.user_id,
     createdAt: witness.created_at,
     nodes: [...nodes].sort(),
@@ -107,9 +108,11 @@ function adopt(id: string, evidence: Evidence, witnesses: RebuildWitnesses): Ado
 
 /**
  * Past the commit point a container only waits for its removal, for seconds. A record that survived says so; without one it
- * is the missing service beside a proven snapshot of the same generation.
+ * is the missing service beside a proven snapshot of the same generation. A snapshot that was taken of another container of
+ * this generation tells of one that was started twice: a job of a Redis that was rewound made it from an older snapshot.
  */
-function isBeingRemoved({ gen, service_id }: ContainerReport, { record, snapshot }: Evidence, services: ReadonlySet<string>): boolean {
+function isSuperseded({ gen, service_id, container_id }: ContainerReport, { record, snapshot }: Evidence, services: ReadonlySet<string>): boolean {
+  if (snapshot?.labels.gen === gen && snapshot.labels.container_id !== undefined && snapshot.labels.container_id !== container_id) return true;
   if (record?.state === 'hibernated' && record.gen === gen) return true;
   return snapshot?.labels.gen === gen && (service_id === null || !services.has(service_id));
 }

@@ -109,6 +109,16 @@ describe('a rebuild', () => {
     expect(await get()).toMatchObject({ state: 'hibernated', gen: 2, snapshot_digest: digestOf('a') });
   });
 
+  it('prefers the snapshot to a second container of its generation, which a job of a rewound Redis started from an older one (F19, I2)', async () => {
+    const other = newSessionId();
+    under.shelf.put(digestOf('a'), labelsOf(id, { gen: 2, container_id: 'the-first' }));
+    under.shelf.put(digestOf('b'), labelsOf(other, { gen: 2, container_id: `c-${other}` }));
+    await seen({ containers: [container(id, { gen: 2 }), container(other, { gen: 2 })] });
+    await watch.look(never);
+    expect(await get()).toMatchObject({ state: 'hibernated', gen: 2, snapshot_digest: digestOf('a') });
+    expect(await under.parts.store.get(other)).toMatchObject({ state: 'running', gen: 2 });
+  });
+
   it('does not take a container that ended or does not listen for a terminal, but uses its generation up', async () => {
     under.shelf.put(digestOf('a'), labelsOf(id, { gen: 2 }));
     const other = newSessionId();
@@ -185,5 +195,33 @@ describe('a Redis that was rewound', () => {
     expect(await store.get(deleting.id)).toMatchObject({ state: 'deleting' });
     expect(await store.get(waking.id)).toMatchObject({ state: 'waking', gen: 2, rev: waking.rev });
     expect(await store.get(cutOff)).toMatchObject({ state: 'running' });
+  });
+
+  it('is not overwritten where a session moves while the rebuild looks: it is planned anew from what its record says then (F19, F6b)', async () => {
+    const { store, epoch, reports } = under.parts;
+    await epoch.open();
+    const dying = await sessionIn(store, 'running');
+    const falling = await sessionIn(store, 'hibernating');
+    await epoch.close();
+    await watch.look(never);
+    await reports.putSwarmView(swarmView({ n1: 'ready' }));
+    await reports.put(nodeReport('n1', { containers: [container(dying.id), container(falling.id, { state: 'paused' })] }));
+    // Between plan and adoption one agent sees a container end, another one passes its commit point.
+    const moves = new Map([
+      [dying.id, () => store.move({ id: dying.id, rev: dying.rev, to: 'lost', actor: 'agent' })],
+      [falling.id, () => store.move({ id: falling.id, rev: falling.rev, to: 'hibernated', actor: 'agent', set: { snapshot_digest: digestOf('d') } })],
+    ]);
+    const adopt: typeof epoch.adopt = async (found, actor) => {
+      await moves.get(found.id)?.();
+      return epoch.adopt(found, actor);
+    };
+    const late = new EpochWatch({ ...under.parts, epoch: Object.assign(Object.create(epoch) as typeof epoch, { adopt }) });
+    under.shelf.put(digestOf('d'), labelsOf(falling.id, { gen: falling.gen }));
+    expect(await late.look(never)).toBe(false);
+    await reports.putSwarmView(swarmView({ n1: 'ready' }));
+    await reports.put(nodeReport('n1', { containers: [container(dying.id), container(falling.id, { state: 'paused' })] }));
+    expect(await late.look(never)).toBe(true);
+    expect(await store.get(dying.id)).toMatchObject({ state: 'lost' });
+    expect(await store.get(falling.id)).toMatchObject({ state: 'hibernated', snapshot_digest: digestOf('d') });
   });
 });

@@ -1,10 +1,14 @@
 import { type NodeReport, type SnapshotLabels, type SwarmView, parseSnapshotTag, repositoryOf, sessionOfRepository } from '@vibe/contracts';
-import { isCoded } from '@vibe/platform';
+import { failpoint, isCoded } from '@vibe/platform';
+import type { Adoption } from '@vibe/session-store';
+import { allAtOnce } from './all-at-once';
 import { ACTOR, type ReaperParts } from './reaper-parts';
 import { type FoundSnapshot, planAdoptions } from './rebuild-plan';
 import { hibernatedTtlMs } from './settings';
 
 const REPOSITORIES_AT_ONCE = 16;
+/** How often a session that moved meanwhile is planned anew in one try. */
+const PASSES_MAX = 3;
 /** Tags that no adopted session calls its own go after this long: a push that was under way may still come to an end. */
 const LEFT_TAG_MS = 30 * 60_000;
 
@@ -12,33 +16,55 @@ export type RebuildOutcome = { readonly outcome: 'opened'; readonly adopted: num
 
 /**
  * One try at filling Redis again: adopts what the nodes and the registry hold, then opens a new epoch. Only when every node
- * that is not down has reported (a manager that has just started calls all others `unknown`) and the whole catalogue was read. Waiting costs nothing; whatever fails is thrown and tried again. A
- * first start is the same with nothing to adopt. Safe to repeat, and by two processes at once: the first epoch holds.
+ * that is not down has reported (a manager that has just started calls all others `unknown`) and the whole catalogue was read.
+ * Waiting costs nothing; whatever fails is thrown and tried again. A first start is the same with nothing to adopt. Safe to repeat, and by two processes at once: the first epoch holds.
  */
 export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promise<RebuildOutcome> {
-  const { epoch, store, care, settings, logger } = parts;
+  const { epoch, store, care, settings } = parts;
   const seen = await reportsOfLivingNodes(parts);
   if ('waitsFor' in seen) return { outcome: 'waiting', forWhat: seen.waitsFor };
+  await failpoint('rebuild.before-shelf');
   const shelf = await readShelf(parts, signal);
-  const records = await store.getMany(await store.allIds());
-  const adoptions = planAdoptions({
+  await failpoint('rebuild.after-shelf');
+  const witnesses = {
     reports: seen.reports,
     services: new Set(seen.view.services.map(({ service_id }) => service_id)),
     snapshots: shelf.flatMap(({ snapshot }) => snapshot ?? []),
-    records,
-    nowMs: await store.now(),
     hibernatedTtlMs: hibernatedTtlMs(settings),
     baseImage: settings.BASE_IMAGE,
-  });
+  };
+  let adopted = 0;
+  let left: ReadonlySet<string> | null = null;
+  for (let passes = 0; passes < PASSES_MAX && left?.size !== 0; passes += 1) {
+    const due: ReadonlySet<string> | null = left;
+    const records = await store.getMany(await store.allIds());
+    const adoptions = planAdoptions({ ...witnesses, records, nowMs: await store.now() }).filter(({ id }) => due === null || due.has(id));
+    const moved = await adoptAll(parts, adoptions, signal);
+    // Somebody else has ended the rebuild: what it adopted holds.
+    if (moved === 'epoch') return { outcome: 'opened', adopted: 0 };
+    adopted += adoptions.length - moved.size;
+    left = moved;
+  }
+  if (left !== null && left.size > 0) return { outcome: 'waiting', forWhat: `${left.size} sessions that do not stand still` };
+  for (const { id, leftTags } of shelf) for (const tag of leftTags) await care.expectTag(id, tag, LEFT_TAG_MS);
+  await failpoint('rebuild.before-open');
+  await epoch.open();
+  await failpoint('rebuild.after-open');
+  return { outcome: 'opened', adopted };
+}
+
+/** Adopts; returns the sessions whose record moved since it was read (in a rewound Redis there are records): those are planned anew. */
+async function adoptAll({ epoch, logger }: ReaperParts, adoptions: readonly Adoption[], signal: AbortSignal): Promise<ReadonlySet<string> | 'epoch'> {
+  const moved = new Set<string>();
   for (const adoption of adoptions) {
     signal.throwIfAborted();
-    // Somebody else has ended the rebuild: what it adopted holds.
-    if ((await epoch.adopt(adoption, ACTOR)) === 'epoch') return { outcome: 'opened', adopted: 0 };
-    logger.info('adopted', { session_id: adoption.id, state: adoption.state, gen: adoption.fields.gen });
+    const outcome = await epoch.adopt(adoption, ACTOR);
+    if (outcome === 'epoch') return 'epoch';
+    if (outcome === 'stale') moved.add(adoption.id);
+    else logger.info('adopted', { session_id: adoption.id, state: adoption.state, gen: adoption.fields.gen });
+    await failpoint('rebuild.between-adoptions');
   }
-  for (const { id, leftTags } of shelf) for (const tag of leftTags) await care.expectTag(id, tag, LEFT_TAG_MS);
-  await epoch.open();
-  return { outcome: 'opened', adopted: adoptions.length };
+  return moved;
 }
 
 async function reportsOfLivingNodes({ reports }: ReaperParts): Promise<{ reports: NodeReport[]; view: SwarmView } | { waitsFor: string }> {
@@ -59,16 +85,8 @@ interface Shelved {
 
 /** Reads every session's repository in the registry. */
 async function readShelf(parts: ReaperParts, signal: AbortSignal): Promise<Shelved[]> {
-  const waiting = (await parts.registry.catalogue()).flatMap((repository) => sessionOfRepository(repository) ?? []);
-  const shelf: Shelved[] = [];
-  const readWaiting = async (): Promise<void> => {
-    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-      signal.throwIfAborted();
-      shelf.push(await readRepository(parts, id, signal));
-    }
-  };
-  await Promise.all(Array.from({ length: REPOSITORIES_AT_ONCE }, readWaiting));
-  return shelf;
+  const ids = (await parts.registry.catalogue()).flatMap((repository) => sessionOfRepository(repository) ?? []);
+  return allAtOnce(ids, { limit: REPOSITORIES_AT_ONCE, signal }, (id) => readRepository(parts, id, signal));
 }
 
 async function readRepository(parts: ReaperParts, id: string, signal: AbortSignal): Promise<Shelved> {

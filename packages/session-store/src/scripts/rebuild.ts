@@ -7,11 +7,13 @@ import { prelude } from './prelude';
  *
  * KEYS  1 session:{id}  2 user:{user}:sessions
  * ARGV  1 id  2 state  3 deadline ms or ''  4 fields as JSON  5 actor  6 age of the last activity, ms
- * Returns  'adopted' | 'epoch' (too late: nothing changed)
+ *       7 rev of the record that this was planned from, or '' when there was none
+ * Returns  'adopted' | 'stale' (the record has moved since: nothing changed) | 'epoch' (too late: nothing changed)
  */
 export const adoptScript = `${prelude}
 if redis.call('EXISTS', '${keys.epoch}') == 1 then return 'epoch' end
 local now, old = now_ms(), load(KEYS[1])
+if (old and old.rev or '') ~= ARGV[7] then return 'stale' end
 if old then redis.call('HINCRBY', '${keys.counts}', old.state, -1) end
 redis.call('DEL', KEYS[1])
 local rev = math.max(math.floor(now / 1000), old and tonumber(old.rev) + 1 or 0)
