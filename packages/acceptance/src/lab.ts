@@ -71,6 +71,17 @@ export class Lab {
     });
   }
 
+  /** Does work while nothing new is placed on a node; what runs there goes on. */
+  async withoutNewcomers<T>(node: string, work: () => Promise<T>): Promise<T> {
+    const say = (availability: string): Promise<string> => this.exec('manager', 'docker', 'node', 'update', '--availability', availability, node);
+    await say('pause');
+    try {
+      return await work();
+    } finally {
+      await say('active');
+    }
+  }
+
   /** Every container that carries the session's label, on all nodes, ended ones too. */
   async containersOf(sessionId: string): Promise<readonly SessionContainer[]> {
     const format = '{{.ID}} {{.Names}} {{.Label "vibe.gen"}} {{.State}}';
