@@ -39,6 +39,10 @@ export function newAttempt(): string {
   return base32(randomBytes(5));
 }
 
+/** One run of the registry's garbage collection. */
+export const collectionRunSchema = z.string().regex(/^[a-z0-9]{8}$/, 'a run has 8 characters of a-z and 0-9');
+export const newCollectionRun = newAttempt;
+
 export const serviceNameOf = (id: string): string => `session-${id}`;
 export const secretNameOf = (id: string, gen: number): string => `ttyd-${id}-g${gen}`;
 export const repositoryOf = (id: string): string => `vibe-session-${id}`;

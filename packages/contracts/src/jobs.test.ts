@@ -1,4 +1,4 @@
-import { newSessionId } from './ids';
+import { newCollectionRun, newSessionId } from './ids';
 import { jobToAdd, nodeJobs, reaperJobs, swarmJobs } from './jobs';
 
 const session_id = newSessionId();
@@ -10,6 +10,7 @@ describe('the catalog of jobs', () => {
       jobToAdd(swarmJobs.start, { session_id, rev: 1 }),
       jobToAdd(swarmJobs.retire, { session_id, rev: 2, gen: 1, service_id: 'x' }),
       jobToAdd(swarmJobs.erase, { session_id, rev: 1 }),
+      jobToAdd(swarmJobs.collect, { run: newCollectionRun() }),
       jobToAdd(nodeJobs.hibernate, { session_id, rev: 1 }),
       jobToAdd(nodeJobs.dropImage, { session_id, digest, rev: 4 }),
       jobToAdd(nodeJobs.dropContainer, { session_id, container_id: 'ab'.repeat(32) }),
@@ -33,6 +34,7 @@ describe('the catalog of jobs', () => {
     const id = 'aaaaaaaaaaaaaaaaaaaaaaaaaa';
     swarmJobs.start.payload.parse({ session_id: id, rev: 3 });
     swarmJobs.retire.payload.parse({ session_id: id, rev: 3, gen: 2, service_id: null });
+    swarmJobs.collect.payload.parse({ run: 'abcdefg2' });
     nodeJobs.hibernate.payload.parse({ session_id: id, rev: 3 });
     nodeJobs.dropImage.payload.parse({ session_id: id, digest: null, rev: 3 });
     nodeJobs.dropContainer.payload.parse({ session_id: id, container_id: 'ab'.repeat(32) });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digestSchema, sessionIdSchema } from './ids';
+import { collectionRunSchema, digestSchema, sessionIdSchema } from './ids';
 import type { SessionRecord } from './session-record';
 
 /** What the queue needs to know of a job: a subset of BullMQ's own options, so that both ends use the same. */
@@ -55,6 +55,8 @@ export const swarmJobs = {
   ),
   /** Erases a session that is `deleting`: service, secret, registry; asks every node that held it to drop its images. */
   erase: define('erase', sessionWork, idOfSessionWork('erase'), retried),
+  /** Collects the registry's garbage, or goes on with the collection that is under way. `run` tells one from the next: a late job begins none. */
+  collect: define('collect', z.strictObject({ run: collectionRunSchema }), () => 'collect', retried),
 } as const;
 
 /** Jobs of the queue `node-{nodeId}`: taken by the agent on that node alone. */

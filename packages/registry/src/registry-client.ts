@@ -7,6 +7,8 @@ import { type Blob, type Manifest, digestOf, manifestTypes, mismatch, parseLabel
 import { type Ask, type RegistryConnection, ask, connectTo, readAs, readText } from './registry-http';
 
 const PAGE = 200;
+/** How a registry that is read-only answers whatever would write. */
+const METHOD_NOT_ALLOWED = 405;
 const tagsSchema = z.object({ tags: z.array(z.string()).nullable() });
 const catalogueSchema = z.object({ repositories: z.array(z.string()) });
 
@@ -48,6 +50,26 @@ export class RegistryClient {
   /** Resolves when the registry answers and takes our login. */
   async ping(signal?: AbortSignal): Promise<void> {
     await (await this.ask({ path: '/v2/', signal })).body.dump();
+  }
+
+  /**
+   * Whether the registry takes pushes now: it is asked to begin one, which is called off at once. Asked on a fresh connection:
+   * a kept one may lead to a process that is just ending.
+   */
+  async takesPushes(repository: string, signal?: AbortSignal): Promise<boolean> {
+    const fresh = connectTo(this.connection);
+    try {
+      const begun = await this.ask({ method: 'POST', path: `/v2/${repository}/blobs/uploads/`, signal }, fresh);
+      await begun.body.dump();
+      const { pathname, search } = new URL(String(begun.headers['location']), this.connection.url);
+      await (await this.ask({ method: 'DELETE', path: `${pathname}${search}`, signal }, fresh)).body.dump();
+      return true;
+    } catch (error) {
+      if (isCoded(error, 'registry_error') && (error.details as { status?: unknown } | undefined)?.status === METHOD_NOT_ALLOWED) return false;
+      throw error;
+    } finally {
+      await fresh.destroy();
+    }
   }
 
   private ask(what: Ask, dispatcher: Dispatcher = this.pool): Promise<Dispatcher.ResponseData> {

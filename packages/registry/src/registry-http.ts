@@ -29,7 +29,7 @@ export function connectTo(connection: RegistryConnection): Agent {
 }
 
 export interface Ask {
-  readonly method?: 'GET' | 'HEAD' | 'DELETE';
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'DELETE';
   readonly path: string;
   readonly accept?: readonly string[];
   readonly signal?: AbortSignal | undefined;

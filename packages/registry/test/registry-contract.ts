@@ -128,4 +128,11 @@ export function registryContract(start: () => Promise<RegistryUnderTest & { stop
     const { proof } = await pushSnapshot();
     await expect(client.prove({ ...proof, signal: AbortSignal.abort(new Error('told')) })).rejects.toThrow('told');
   });
+
+  it('says that it takes pushes, and begins none by being asked', async () => {
+    const { repository } = await pushSnapshot();
+    expect(await client.takesPushes(repository)).toBe(true);
+    expect(await client.takesPushes(repository)).toBe(true);
+    expect(await client.listTags(repository)).toHaveLength(1);
+  });
 }

@@ -14,6 +14,10 @@ export const keys = {
   startsInFlight: 'starts:in-flight',
   droppable: 'snapshots:droppable',
   sightings: 'orphans:first-seen',
+  /** The registry's garbage collection that is under way: while it is there no session may begin to fall asleep. */
+  collection: 'registry:collection',
+  /** How the last one ended. */
+  collected: 'registry:collected',
   node: (nodeId: string): string => `node:${nodeId}`,
   nodes: 'nodes',
   swarmView: 'swarm:view',

@@ -29,11 +29,11 @@ const scripts = {
   due: script(dueScript),
 };
 
-export interface MoveOptions {
+export interface MoveOptions<To extends SessionState = SessionState> {
   readonly id: string;
   /** The revision this move starts from. */
   readonly rev: number;
-  readonly to: SessionState;
+  readonly to: To;
   /** Who moves: `user:…` or the service's name. Goes into the audit stream. */
   readonly actor: string;
   readonly set?: RecordFields;
@@ -49,7 +49,11 @@ export interface MoveOptions {
   readonly dropDigest?: string;
 }
 
-export type MoveResult = { outcome: 'moved'; record: SessionRecord } | { outcome: 'stale'; record: SessionRecord | null };
+export type MoveResult<To extends SessionState = SessionState> =
+  | { outcome: 'moved'; record: SessionRecord }
+  | { outcome: 'stale'; record: SessionRecord | null }
+  /** Nothing may fall asleep while the registry's garbage is collected, which began `sinceMs` ago; the record is as it was. */
+  | ('hibernating' extends To ? { outcome: 'collecting'; sinceMs: number } : never);
 
 export type CreateResult = { outcome: 'created'; record: SessionRecord } | { outcome: 'quota_exceeded'; sessions: SessionRecord[] } | { outcome: 'rebuilding' };
 
@@ -119,14 +123,21 @@ export class SessionStore {
    * Moves a session to another state, if its record still is at `rev` and the table allows the move.
    * `stale` carries the record as it is now: whoever lost the race decides anew from it.
    */
-  async move(options: MoveOptions): Promise<MoveResult> {
+  async move<To extends SessionState>(options: MoveOptions<To>): Promise<MoveResult<To>> {
     const { id, rev, to, actor, set = {}, reason = '', addNode = '', keepTag = '', dropDigest = '' } = options;
     const from = sessionStates.filter((state) => isLegalMove(state, to)).join(',');
     const isWork = stateTable[to].isWork ? '1' : '0';
     const args = [id, rev, to, from, deadlineOf(to, options.deadlineMs), isWork, actor, reason, encodeFields(set), addNode, keepTag, dropDigest];
     const reply = await this.run(scripts.move, [keys.session(id)], args);
     const record = await this.get(id);
-    return reply === 'moved' && record ? { outcome: 'moved', record } : { outcome: 'stale', record };
+    if (reply === 'moved' && record) return { outcome: 'moved', record };
+    if (reply === 'collecting') return { outcome: 'collecting', sinceMs: await this.collectingFor() } as MoveResult<To>;
+    return { outcome: 'stale', record };
+  }
+
+  private async collectingFor(): Promise<number> {
+    const [startedAt, now] = await Promise.all([this.redis.hget(keys.collection, 'started_at'), this.now()]);
+    return startedAt === null ? 0 : Math.max(0, now - Number(startedAt));
   }
 
   /** Removes the record of an erased session (`deleting` → gone). `absent` counts as removed. */

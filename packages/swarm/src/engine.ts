@@ -1,11 +1,13 @@
 import type { ImageReport, ServiceReport, SessionLabels, SwarmView } from '@vibe/contracts';
 import type { ServiceSpec } from 'dockerode';
+import { type Collector, bytesFreedBy, createCollector, findCollector, startCollector, stopCollector } from './collector-service';
 import { pauseContainer, removeContainer, signalContainer, unpauseContainer } from './container-control';
 import { type FollowOptions, followContainerEvents } from './container-events';
 import { type InspectedContainer, type SessionContainer, cpuCounter, inspectContainer, listSessionContainers } from './containers';
 import { type CallOptions, EngineConnection, type EngineOptions } from './engine-connection';
 import { type CommitOptions, type InspectedImage, commitContainer, inspectImage, listSnapshots, pullImage, pushImage, removeImage, removeSnapshot, tagImage } from './images';
 import { type NodeInfo, listNodes, nodeInfo } from './nodes';
+import { isRegistryAskedReadOnly, setRegistryReadOnly } from './registry-service';
 import { type SessionSecret, ensureSecret, listSessionSecrets, removeSessionSecrets } from './secrets';
 import { type CreatedService, type ServiceTask, createService, findSessionService, listSessionServices, removeService, tasksOfService } from './services';
 
@@ -65,6 +67,29 @@ export class Engine {
   }
   removeSessionSecrets(sessionId: string, options: CallOptions & { readonly upToGen: number }): Promise<void> {
     return removeSessionSecrets(this.connection, sessionId, options);
+  }
+
+  // The registry's service and the one-shot that collects its garbage. Answered by managers alone.
+  isRegistryAskedReadOnly(serviceName: string, options?: CallOptions): Promise<boolean> {
+    return isRegistryAskedReadOnly(this.connection, serviceName, options);
+  }
+  setRegistryReadOnly(serviceName: string, isReadOnly: boolean, options?: CallOptions): Promise<void> {
+    return setRegistryReadOnly(this.connection, serviceName, isReadOnly, options);
+  }
+  findCollector(options?: CallOptions): Promise<Collector | null> {
+    return findCollector(this.connection, options);
+  }
+  createCollector(of: { readonly registryService: string; readonly run: string }, options?: CallOptions): Promise<void> {
+    return createCollector(this.connection, of, options);
+  }
+  startCollector(collector: Collector, options?: CallOptions): Promise<void> {
+    return startCollector(this.connection, collector, options);
+  }
+  stopCollector(collector: Collector, options?: CallOptions): Promise<void> {
+    return stopCollector(this.connection, collector, options);
+  }
+  bytesFreedBy(collector: Collector, options?: CallOptions): Promise<number | null> {
+    return bytesFreedBy(this.connection, collector, options);
   }
 
   // Containers of this Engine's node: look, freeze, thaw, signal, measure. Never copy in or out, never exec.

@@ -3,6 +3,7 @@ import { Engine } from '../src';
 import { containersContract } from './containers-contract';
 import type { EngineUnderTest } from './engine-under-test';
 import { imagesContract } from './images-contract';
+import { registryServiceContract } from './registry-service-contract';
 import { servicesContract } from './services-contract';
 
 const REGISTRY = 'registry:5000';
@@ -53,4 +54,5 @@ describe('the fake Engine', () => {
   describe('containers', () => containersContract(() => fake));
   describe('images', () => imagesContract(() => fake));
   describe('services', () => servicesContract(() => fake));
+  describe('the registry service', () => registryServiceContract(() => fake));
 });

@@ -3,6 +3,7 @@ import { containersContract } from './containers-contract';
 import type { EngineUnderTest } from './engine-under-test';
 import { imagesContract } from './images-contract';
 import { UPSTREAM_BASE, startOnANode, startOnThisMachine } from './real-engine';
+import { registryServiceContract } from './registry-service-contract';
 import { servicesContract } from './services-contract';
 
 const START_LIMIT_MS = 180_000;
@@ -27,4 +28,5 @@ describeWithEngine("a manager's Engine", [UPSTREAM_BASE, REAL_REGISTRY_IMAGE, LA
   describe('containers', () => containersContract(() => real));
   describe('images', () => imagesContract(() => real));
   describe('services', () => servicesContract(() => real));
+  describe('the registry service', () => registryServiceContract(() => real));
 });

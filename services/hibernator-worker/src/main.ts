@@ -1,10 +1,11 @@
 import { REPORT_EVERY_MS, SWARM_QUEUE, errorStatus, nodeJobs, nodeQueueOf, swarmJobs } from '@vibe/contracts';
 import { type ServiceParts, closeRedis, connectRedis, createHttpServer, runService, whenReady } from '@vibe/platform';
 import { RegistryClient } from '@vibe/registry';
-import { Epoch, JobQueues, NodeReports, SessionStore, SnapshotCare, createJobWorker, subscribeToSessions } from '@vibe/session-store';
+import { Epoch, JobQueues, NodeReports, RegistryCollection, SessionStore, SnapshotCare, createJobWorker, subscribeToSessions } from '@vibe/session-store';
 import { Engine } from '@vibe/swarm';
 import type { AgentParts } from './agent-parts';
 import { BaseImage } from './base-image';
+import { type CollectParts, collectGarbage, putRightForgottenCollection } from './collect-garbage';
 import { ContainerWatch } from './container-watch';
 import { dropContainer, dropImages, eraseSession, retireGeneration } from './end-session';
 import { diskOfEngine } from './disk-space';
@@ -22,6 +23,7 @@ import { WorkUnderWay } from './work-under-way';
 
 const RESYNC_EVERY_MS = 5_000;
 const SWARM_JOBS_AT_ONCE = 16;
+const COLLECTION_LOOK_MS = 30_000;
 
 void runService({ service: 'hibernator-worker', schema: settingsSchema, start });
 
@@ -74,7 +76,7 @@ async function start(service: ServiceParts<Settings>): Promise<void> {
   const reportNode = createNodeReporter(parts);
   repeatEvery(REPORT_EVERY_MS, stopping, () => report(parts, reportNode), warn('report'));
 
-  await takeJobs(service, parts, forWorkers);
+  await takeJobs(service, parts, { connection: forWorkers, collecting: { ...parts, collection: new RegistryCollection(commands), registryService: settings.REGISTRY_SERVICE } });
 }
 
 /** Makes the parts that every concern of the agent is handed. */
@@ -115,7 +117,11 @@ async function report(parts: AgentParts, reportNode: () => Promise<void>): Promi
 }
 
 /** Takes jobs: this node's, and on a manager the Swarm's. Jobs that a stop interrupts are taken up by the next agent. */
-async function takeJobs({ settings, logger, lifecycle, registry }: ServiceParts<Settings>, parts: AgentParts, connection: ReturnType<typeof connectRedis>): Promise<void> {
+async function takeJobs(
+  { settings, logger, lifecycle, registry }: ServiceParts<Settings>,
+  parts: AgentParts,
+  { connection, collecting }: { connection: ReturnType<typeof connectRedis>; collecting: CollectParts },
+): Promise<void> {
   const { stopping } = lifecycle;
   const counter = createJobCounter(registry);
   const open = (queueName: string, worker: ReturnType<typeof createJobWorker>) => {
@@ -153,8 +159,10 @@ async function takeJobs({ settings, logger, lifecycle, registry }: ServiceParts<
         start: (payload, context) => startSession(parts, payload, context),
         retire: (payload) => retireGeneration(parts, payload),
         erase: (payload) => eraseSession(parts, payload),
+        collect: (payload, context) => collectGarbage(collecting, payload, context),
       },
     }),
   );
   repeatEvery(START_LOOK_MS, stopping, () => lookAtSlowStarts(parts), (error) => logger.warn('slow starts could not be looked at', { error }));
+  repeatEvery(COLLECTION_LOOK_MS, stopping, () => putRightForgottenCollection(collecting), (error) => logger.warn('what a collection of the registry left could not be looked for', { error }));
 }

@@ -9,6 +9,7 @@ export const settingsSchema = z.object({
   DOCKER_SOCKET: textSetting({ default: '/var/run/docker.sock' }),
   HOST_PROC: textSetting({ default: '/host/proc' }),
   ...registrySettings,
+  REGISTRY_SERVICE: textSetting({ default: 'vibe-state_registry' }),
   TTYD_KEY_FILE: secretFileSetting('/run/secrets/vibe-ttyd-key'),
   BASE_IMAGE: textSetting({ default: 'registry:5000/vibe-terminal:latest' }),
   OVERLAY_NETWORK: textSetting({ default: 'vibe-overlay' }),

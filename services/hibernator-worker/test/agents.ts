@@ -240,6 +240,7 @@ const settingsOfTest: Settings = {
   REGISTRY_URL: REGISTRY,
   REGISTRY_LOGIN_FILE: login,
   REGISTRY_CA_FILE: '',
+  REGISTRY_SERVICE: 'vibe-state_registry',
   TTYD_KEY_FILE: 'key-of-the-test',
   BASE_IMAGE: `${REGISTRY}/vibe-terminal:test`,
   OVERLAY_NETWORK: 'vibe-overlay',

@@ -1,4 +1,5 @@
 import { type RecordFields, SWARM_QUEUE, type SessionRecord, type SessionState, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
+import { failpoint } from '@vibe/platform';
 import { oneByOne } from './one-by-one';
 import { ACTOR, type ReaperParts } from './reaper-parts';
 import { hibernatedTtlMs } from './settings';
@@ -76,7 +77,8 @@ async function dealWith(parts: ReaperParts, record: SessionRecord, action: Overd
     case 'move': {
       const deadline = action.to === 'hibernated' ? { deadlineMs: hibernatedTtlMs(settings) } : {};
       const moved = await store.move({ id, rev, to: action.to, actor: ACTOR, reason: action.reason, set: action.set, ...deadline });
-      if (moved.outcome === 'stale') return;
+      if (moved.outcome !== 'moved') return;
+      await failpoint('overdue.after-move');
       logger.info('overdue', { session_id: id, gen: record.gen, rev, from: state, to: action.to });
       if (action.isRetired) await queues.add(SWARM_QUEUE, swarmJobs.retire, retirementOf(record, moved.record.rev));
       if (action.isErased) await queues.add(SWARM_QUEUE, swarmJobs.erase, { session_id: id, rev: moved.record.rev });

@@ -1,4 +1,5 @@
 import { type NodeReport, type SessionRecord, nodeJobs, nodeQueueOf } from '@vibe/contracts';
+import { failpoint } from '@vibe/platform';
 import { oneByOne } from './one-by-one';
 import { ACTOR, type ReaperParts } from './reaper-parts';
 import { type Settings, idleEveryMs, idleTimeoutMs } from './settings';
@@ -47,7 +48,9 @@ export async function sweepIdle(parts: ReaperParts, signal: AbortSignal): Promis
     const decision = decideSleep({ record, nowMs: await store.now(), reports, claimed, settings });
     if (decision !== 'sleep' || record?.node_id === undefined) return logger.debug('idle session left alone', { session_id: id, decision });
     const moved = await store.move({ id, rev: record.rev, to: 'hibernating', actor: ACTOR, set: { hibernate_reason: 'idle', step: 'queued' } });
-    if (moved.outcome === 'stale') return;
+    // While the registry's garbage is collected nothing falls asleep; a later sweep finds it as idle as it is now.
+    if (moved.outcome !== 'moved') return;
+    await failpoint('idle.after-claim');
     claimed.set(record.node_id, (claimed.get(record.node_id) ?? 0) + 1);
     await queues.add(nodeQueueOf(record.node_id), nodeJobs.hibernate, { session_id: id, rev: moved.record.rev });
   });

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { REAPER_QUEUE, errorStatus, reaperJobs } from '@vibe/contracts';
 import { type ServiceParts, closeRedis, connectRedis, createHttpServer, runService, whenReady } from '@vibe/platform';
 import { RegistryClient } from '@vibe/registry';
-import { Epoch, JobQueues, NodeReports, SessionStore, SnapshotCare, createJobWorker } from '@vibe/session-store';
+import { Epoch, JobQueues, NodeReports, RegistryCollection, SessionStore, SnapshotCare, createJobWorker } from '@vibe/session-store';
+import { askForCollection } from './collect-command';
 import { dryRunJson, dryRunLines, takeDryRun } from './dry-run';
 import { createReaperMetrics } from './reaper-metrics';
 import type { ReaperParts } from './reaper-parts';
@@ -16,18 +17,29 @@ const WATCH_EVERY_MS = 1_000;
 
 const DRY_RUN_LIMIT_MS = 120_000;
 
-/** `main.cjs` is the service; `main.cjs plan [--json]` prints what the reconcile rounds would do now, alone on stdout. */
-function main([command, ...options]: readonly string[]): void {
+/** What a person may have done in the reaper's place; each with the one option it takes. */
+const commands: Readonly<Record<string, { option: string; run: (service: ServiceParts<Settings>, isOption: boolean) => Promise<void> }>> = {
+  plan: { option: '--json', run: printDryRun },
+  collect: { option: '--wait', run: collect },
+};
+
+/**
+ * `main.cjs` is the service; `main.cjs plan [--json]` prints what the reconcile rounds would do now, alone on stdout; `main.cjs
+ * collect [--wait]` asks an agent to collect the registry's garbage.
+ */
+function main([name, ...options]: readonly string[]): void {
   const definition = { service: 'reaper', schema: settingsSchema };
-  if (command === undefined) return void runService({ ...definition, start });
-  const isJson = options.length === 1 && options[0] === '--json';
-  if (command !== 'plan' || (options.length > 0 && !isJson)) {
-    process.stderr.write(`reaper: there is no "${[command, ...options].join(' ')}"; there is: plan [--json]\n`);
+  if (name === undefined) return void runService({ ...definition, start });
+  const command = commands[name];
+  const isOption = options.length === 1 && options[0] === command?.option;
+  if (!command || (options.length > 0 && !isOption)) {
+    const known = Object.entries(commands).map(([known, { option }]) => `${known} [${option}]`);
+    process.stderr.write(`reaper: there is no "${[name, ...options].join(' ')}"; there is: ${known.join(', ')}\n`);
     process.exitCode = 2;
     return;
   }
   const host = { env: { ...process.env, LOG_LEVEL: 'error' }, on: process.on.bind(process), exit: (code: number) => process.exit(code), stdout: process.stderr, stderr: process.stderr };
-  void runService({ ...definition, start: (service) => printDryRun(service, isJson) }, host);
+  void runService({ ...definition, start: (service) => command.run(service, isOption) }, host);
 }
 
 main(process.argv.slice(2));
@@ -46,6 +58,7 @@ function assemble({ settings, logger, lifecycle, registry }: ServiceParts<Settin
     epoch: new Epoch(commands),
     reports: new NodeReports(commands),
     care: new SnapshotCare(commands),
+    collection: new RegistryCollection(commands),
     queues,
     registry: shelf,
     metrics: createReaperMetrics({ registry, countSessions: () => store.counts() }),
@@ -115,4 +128,13 @@ async function printDryRun(service: ServiceParts<Settings>, isJson: boolean): Pr
   for (const sentence of dryRun.leftOut) process.stderr.write(`! ${sentence}\n`);
   if (dryRun.leftOut.length > 0) process.exitCode = 1;
   await service.lifecycle.stop();
+}
+
+async function collect(service: ServiceParts<Settings>, isWaiting: boolean): Promise<void> {
+  const { parts, queues, commands } = assemble(service);
+  await whenReady(commands);
+  const say = (line: string) => void process.stdout.write(`${line}\n`);
+  const isCollected = await askForCollection({ collection: parts.collection, queues, say }, { isWaiting });
+  await service.lifecycle.stop();
+  process.exit(isCollected ? 0 : 1);
 }

@@ -11,6 +11,8 @@ export const settingsSchema = z.object({
   IDLE_TIMEOUT_MINUTES: numberSetting({ default: 120, min: 0.05 }),
   HIBERNATED_TTL_DAYS: numberSetting({ default: 7, min: 0.00001 }),
   HIBERNATIONS_PER_NODE: numberSetting({ default: 2, min: 1, isInteger: true }),
+  /** How long after one collection of the registry the next begins; 0 for never. */
+  REGISTRY_COLLECT_HOURS: numberSetting({ default: 24, min: 0 }),
 });
 
 export type Settings = z.output<typeof settingsSchema>;

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { reaperJobs } from '@vibe/contracts';
 import type { HandlersOf } from '@vibe/session-store';
+import { careForCollection } from './collection-care';
 import { watchDeadlines } from './deadlines';
 import { sweepIdle } from './idle-sweep';
 import { addLostJobs } from './lost-jobs';
@@ -17,8 +18,9 @@ function createTicks(): Record<TickName, Tick> {
   return {
     idle: sweepIdle,
     deadlines: watchDeadlines,
-    reconcile: async (parts, signal) => ({ ...(await addLostJobs(parts, signal)), ...(await reconcile(parts, signal)) }),
-    registryCare: (parts, signal) => registryCare.round(parts, signal),
+    reconcile: async (parts, signal) => ({ ...(await addLostJobs(parts, signal)), ...(await careForCollection(parts)), ...(await reconcile(parts, signal)) }),
+    // A registry that is collected is read-only, or just away.
+    registryCare: async (parts, signal) => ((await parts.collection.current()) ? {} : registryCare.round(parts, signal)),
   };
 }
 

@@ -1,6 +1,6 @@
 import { type ContainerReport, type NodeReport, type RecordFields, type SessionRecord, type SessionState, type SnapshotLabels, type SwarmView, newSessionId, sessionOfRepository, snapshotTagOf } from '@vibe/contracts';
 import { CodedError, Registry, silentLogger } from '@vibe/platform';
-import { Epoch, NodeReports, SessionStore, SnapshotCare, keys } from '@vibe/session-store';
+import { Epoch, NodeReports, RegistryCollection, SessionStore, SnapshotCare, keys } from '@vibe/session-store';
 import type { Redis } from 'ioredis';
 import { createReaperMetrics } from '../src/reaper-metrics';
 import type { ReaperParts, SnapshotShelf } from '../src/reaper-parts';
@@ -14,7 +14,7 @@ export interface AddedJob {
 export const never = new AbortController().signal;
 export const digestOf = (letter: string): string => `sha256:${letter.repeat(64)}`;
 
-export const settings = { REGISTRY_URL: 'registry:5000', BASE_IMAGE: 'registry:5000/vibe-terminal:1', IDLE_TIMEOUT_MINUTES: 120, HIBERNATED_TTL_DAYS: 7, HIBERNATIONS_PER_NODE: 2 };
+export const settings = { REGISTRY_URL: 'registry:5000', BASE_IMAGE: 'registry:5000/vibe-terminal:1', IDLE_TIMEOUT_MINUTES: 120, HIBERNATED_TTL_DAYS: 7, HIBERNATIONS_PER_NODE: 2, REGISTRY_COLLECT_HOURS: 24 };
 
 /** A registry in memory: what is in it, what was deleted, and which digests lie. */
 export class ShelfInMemory implements SnapshotShelf {
@@ -69,6 +69,7 @@ export function createParts(redis: Redis): { parts: ReaperParts; shelf: ShelfInM
     epoch: new Epoch(redis),
     reports: new NodeReports(redis),
     care: new SnapshotCare(redis),
+    collection: new RegistryCollection(redis),
     queues: {
       add: async (queueName, job, payload) => {
         added.push({ queueName, name: job.name, payload });

@@ -199,6 +199,15 @@ describe('putting a session to sleep and deleting it', () => {
     expect([...one.added, ...two.added]).toEqual([{ queueName: 'node-n1', name: 'hibernate', payload: { session_id: id, rev: rev + 1 } }]);
   });
 
+  it('waits while the store of sleeping sessions is cleaned, and says so (F10)', async () => {
+    const { id, rev } = await sessionIn(one.parts, 'running');
+    await redis.hset(keys.collection, { run: 'aaaaaaaa', started_at: (await one.parts.store.now()) - 40_000 });
+    const { status, headers, json } = await one.call('ann', 'POST', `/api/sessions/${id}/hibernate`, {});
+    expect([status, headers.get('retry-after'), json.error.code, json.error.details]).toEqual([503, '30', 'unavailable', { cleaning_since_s: 40 }]);
+    expect(json.error.message).toContain('is being cleaned');
+    expect(await one.parts.store.get(id)).toMatchObject({ state: 'running', rev });
+  });
+
   it.each(sessionStates)('of a session that is %s', async (state) => {
     const { id } = await sessionIn(one.parts, state);
     const sleeps = ['running', 'hibernating', 'hibernated'].includes(state);

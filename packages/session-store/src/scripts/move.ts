@@ -8,7 +8,8 @@ import { prelude } from './prelude';
  * ARGV  1 id  2 rev it starts from  3 to  4 states it may start from, comma separated  5 deadline ms or ''  6 is work: 1 or 0
  *       7 actor  8 reason or ''  9 fields as JSON (null removes)  10 node that now holds data of it, or ''
  *       11 tag of the snapshot that this move makes the session's own, or ''  12 digest that this move replaces, or ''
- * Returns  'moved' | 'stale' (other rev, or the table forbids it) | 'absent'
+ * Returns  'moved' | 'stale' (other rev, or the table forbids it) | 'absent' | 'collecting' (no push may begin while the
+ *          registry's garbage is collected: nothing falls asleep)
  */
 export const moveScript = `${prelude}
 local h = load(KEYS[1])
@@ -16,6 +17,7 @@ if not h then return 'absent' end
 local id, to, from = ARGV[1], ARGV[3], h.state
 if h.rev ~= ARGV[2] then return 'stale' end
 if not string.find(',' .. ARGV[4] .. ',', ',' .. from .. ',', 1, true) then return 'stale' end
+if to == 'hibernating' and redis.call('EXISTS', '${keys.collection}') == 1 then return 'collecting' end
 local now = now_ms()
 redis.call('HSET', KEYS[1], 'state', to, 'rev', int(tonumber(h.rev) + 1), 'state_since', int(now))
 redis.call('HDEL', KEYS[1], 'step', 'reason')

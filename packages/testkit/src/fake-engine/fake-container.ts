@@ -41,6 +41,8 @@ export class FakeContainer {
   isOomKilled = false;
   /** All CPU time it ever used, in ns. */
   cpuNs = 0;
+  /** What it said on its standard output. */
+  printed = '';
   /** What it wrote over its image: path → content. */
   readonly written = new Map<string, string>();
   /** What it was sent while frozen: read at the thaw. */

@@ -28,6 +28,8 @@ export class FakeNode {
   readonly events = new EventEmitter<{ event: [EngineEvent]; cut: [] }>().setMaxListeners(0);
   state: 'ready' | 'down' = 'ready';
   availability: 'active' | 'pause' | 'drain' = 'active';
+  /** What a constraint `node.labels.… == …` asks for. */
+  readonly labels = new Map<string, string>();
   pushFault: PushFault | null = null;
   /** While true no event is told: they are hints, and may be lost. */
   isEventful = true;

@@ -7,7 +7,9 @@ import type { ServiceSpec } from './service-spec-schema';
 export interface StoredService {
   readonly id: string;
   readonly createdAt: string;
-  readonly spec: ServiceSpec;
+  /** Goes up with every update; an update names the one it was made from. */
+  version: number;
+  spec: ServiceSpec;
   readonly auth: RegistryAuth;
 }
 
@@ -81,10 +83,30 @@ export class FakeSwarm {
     if (this.services.some((service) => service.spec.Name === spec.Name)) return 'name is taken';
     const isKnown = ({ SecretID }: { SecretID: string }) => this.secrets.some((secret) => secret.id === SecretID);
     if (!spec.TaskTemplate.ContainerSpec.Secrets.every(isKnown)) return 'no such secret';
-    const service = { id: newSwarmId(), createdAt: new Date().toISOString(), spec: structuredClone(spec), auth };
+    const service = { id: newSwarmId(), createdAt: new Date().toISOString(), version: 1, spec: structuredClone(spec), auth };
     this.services.push(service);
-    this.addTask(service);
+    if (service.spec.Mode.Replicated.Replicas > 0) this.addTask(service);
     return service;
+  }
+
+  /** Tasks follow a moment later: another task template replaces them, no replicas end them. */
+  updateService(service: StoredService, version: number, spec: ServiceSpec): 'updated' | 'out of sequence' {
+    if (service.version !== version) return 'out of sequence';
+    const isReplaced = JSON.stringify(service.spec.TaskTemplate) !== JSON.stringify(spec.TaskTemplate);
+    service.version += 1;
+    service.spec = structuredClone(spec);
+    const tasks = this.tasks.filter((task) => task.serviceId === service.id && task.desiredState === 'running');
+    const isWanted = spec.Mode.Replicated.Replicas > 0;
+    const ending = isReplaced || !isWanted ? tasks : [];
+    for (const task of ending) task.desiredState = 'shutdown';
+    setImmediate(() => {
+      for (const node of this.nodes) if (node.state === 'ready') this.sweep(node);
+      if (!isWanted) for (const task of this.tasks.filter(({ serviceId }) => serviceId === service.id)) this.tasks.splice(this.tasks.indexOf(task), 1);
+      const isRunning = this.tasks.some((task) => task.serviceId === service.id && task.desiredState === 'running');
+      if (isWanted && !isRunning && this.services.includes(service)) this.addTask(service);
+      this.changed();
+    });
+    return 'updated';
   }
 
   /** The name is free at once; the containers go a moment later, when their node can be reached. */
@@ -208,7 +230,7 @@ export class FakeSwarm {
 
   private replace(task: StoredTask): void {
     const service = this.services.find(({ id }) => id === task.serviceId);
-    if (service && service.spec.TaskTemplate.RestartPolicy.Condition !== 'none') this.addTask(service);
+    if (service && service.spec.Mode.Replicated.Replicas > 0 && service.spec.TaskTemplate.RestartPolicy.Condition !== 'none') this.addTask(service);
   }
 
   /** Removes from a node the containers of tasks that are no more, and ends those of tasks that were given up. */
@@ -233,9 +255,10 @@ export class FakeSwarm {
 }
 
 function isMet(rule: string, node: FakeNode): boolean {
-  const [, key, value] = /^(node\.(?:role|id|hostname))\s*==\s*(\S+)$/.exec(rule) ?? [];
+  const [, key, value] = /^(node\.(?:role|id|hostname|labels\.[\w.-]+))\s*==\s*(\S+)$/.exec(rule) ?? [];
   if (key === 'node.role') return node.role === value;
   if (key === 'node.id') return node.id === value;
   if (key === 'node.hostname') return node.name === value;
+  if (key?.startsWith('node.labels.')) return node.labels.get(key.slice('node.labels.'.length)) === value;
   throw new Error(`the fake Swarm does not know the constraint ${rule}`);
 }

@@ -2,9 +2,9 @@ import { EngineRefusal, type Route, reply } from './engine-http';
 import { hasLabels, parseFilters, requireFilters } from './container-routes';
 import type { FakeNode } from './fake-node';
 import type { FakeSwarm, StoredService, StoredTask } from './fake-swarm';
-import { specSchema } from './service-spec-schema';
+import { readSpec } from './service-spec-schema';
 
-const describeService = (service: StoredService) => ({ ID: service.id, Version: { Index: 1 }, CreatedAt: service.createdAt, UpdatedAt: service.createdAt, Spec: service.spec });
+const describeService = (service: StoredService) => ({ ID: service.id, Version: { Index: service.version }, CreatedAt: service.createdAt, UpdatedAt: service.createdAt, Spec: service.spec });
 
 const describeTask = (task: StoredTask) => ({
   ID: task.id,
@@ -33,7 +33,7 @@ export function swarmRoutes(node: FakeNode, swarm: FakeSwarm): Route[] {
       path: /^\/services\/create$/,
       handle: (call) => {
         if (call.auth === null) throw new EngineRefusal(400, 'a service without X-Registry-Auth cannot be pulled on another node');
-        const spec = specSchema.safeParse(call.body);
+        const spec = readSpec(call.body);
         if (!spec.success) throw new EngineRefusal(400, spec.error.message);
         const made = swarm.createService(spec.data, call.auth);
         if (made === 'name is taken') throw new EngineRefusal(409, `rpc error: code = AlreadyExists desc = name conflicts with an existing object`);
@@ -53,6 +53,30 @@ export function swarmRoutes(node: FakeNode, swarm: FakeSwarm): Route[] {
       },
     },
     { method: 'GET', path: /^\/services\/([^/]+)$/, handle: (call, reference = '') => reply(call, 200, describeService(service(reference))) },
+    {
+      method: 'POST',
+      path: /^\/services\/([^/]+)\/update$/,
+      query: ['version'],
+      handle: (call, reference = '') => {
+        const spec = readSpec(call.body);
+        if (!spec.success) throw new EngineRefusal(400, spec.error.message);
+        if (call.auth !== null) throw new EngineRefusal(400, 'a login that comes with an update goes to whichever registry the image is from');
+        if (swarm.updateService(service(reference), Number(call.query.get('version')), spec.data) === 'updated') return reply(call, 200, {});
+        throw new EngineRefusal(500, 'rpc error: code = Unknown desc = update out of sequence');
+      },
+    },
+    {
+      method: 'GET',
+      path: /^\/services\/([^/]+)\/logs$/,
+      query: ['stdout', 'tail'],
+      handle: (call, reference = '') => {
+        const { id } = service(reference);
+        const containers = swarm.tasks.filter((task) => task.serviceId === id).flatMap((task) => swarm.nodes.flatMap((of) => of.containers.get(task.containerId ?? '') ?? []));
+        // A header of eight bytes before each piece, as for every container without a terminal.
+        for (const { printed } of containers) call.response.write(Buffer.concat([Buffer.from([1, 0, 0, 0, 0, 0, 0, Math.min(255, printed.length)]), Buffer.from(printed)]));
+        call.response.end();
+      },
+    },
     {
       method: 'DELETE',
       path: /^\/services\/([^/]+)$/,

@@ -39,6 +39,7 @@ export class RegistryRoutes {
 
   async answer(call: RegistryRequest): Promise<void> {
     const { pathname } = call.url;
+    if (this.store.isReadOnly && call.method !== 'GET' && call.method !== 'HEAD') return refuse(call, 405, 'UNSUPPORTED');
     const match = (pattern: string) => new RegExp(`^/v2/${pattern}$`).exec(pathname);
     const blob = match(`${NAME}/blobs/(sha256:[0-9a-f]{64})`);
     const upload = match(`${NAME}/blobs/uploads/(.*)`);
@@ -122,6 +123,9 @@ export class RegistryRoutes {
       if (digestOf(now) !== url.searchParams.get('digest')) return refuse(call, 400, 'DIGEST_INVALID');
       const digest = this.store.putBlob(name, now);
       response.writeHead(201, { location: `/v2/${name}/blobs/${digest}`, 'docker-content-digest': digest });
+    } else if (method === 'DELETE') {
+      this.uploads.delete(id);
+      response.writeHead(204);
     } else {
       return refuse(call, 501, 'UNKNOWN_TO_THE_FAKE');
     }

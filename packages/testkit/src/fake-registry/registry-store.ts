@@ -18,6 +18,8 @@ interface Repository {
 /** What a distribution registry keeps: content by its hash, and what each repository may show of it. */
 export class RegistryStore {
   readonly blobs = new Map<string, Buffer>();
+  /** As by its maintenance setting: whatever would write is refused. */
+  isReadOnly = false;
   private readonly repositories = new Map<string, Repository>();
 
   repository(name: string): Repository | undefined {
@@ -33,6 +35,12 @@ export class RegistryStore {
   /** All names, also of repositories that are empty by now: distribution keeps naming them. */
   names(): string[] {
     return [...this.repositories.keys()].sort();
+  }
+
+  /** Everything goes, as on a new disk. */
+  clear(): void {
+    this.blobs.clear();
+    this.repositories.clear();
   }
 
   putBlob(repository: string, content: Buffer): string {
@@ -70,5 +78,17 @@ export class RegistryStore {
     if (!from?.manifests.delete(digest)) return false;
     for (const [tag, named] of from.tags) if (named === digest) from.tags.delete(tag);
     return true;
+  }
+
+  /** What the registry's garbage-collect does: blobs that no manifest names go. Returns how many bytes they had. */
+  collectGarbage(): number {
+    const named = new Set([...this.repositories.values()].flatMap(({ manifests }) => [...manifests.values()].flatMap(({ body }) => [...body.toString().matchAll(/sha256:[0-9a-f]{64}/g)].map(([digest]) => digest))));
+    let freed = 0;
+    for (const [digest, content] of this.blobs) {
+      if (named.has(digest)) continue;
+      freed += content.length;
+      this.blobs.delete(digest);
+    }
+    return freed;
   }
 }

@@ -1,0 +1,157 @@
+import { type PayloadOf, newCollectionRun, SWARM_QUEUE, swarmJobs } from '@vibe/contracts';
+import { failpoint, isCoded } from '@vibe/platform';
+import type { Collection, CollectionStep, JobContext, RegistryCollection } from '@vibe/session-store';
+import type { AgentParts } from './agent-parts';
+import { tryLater } from './try-later';
+
+/** How long sessions that fall asleep may keep a collection waiting: longer than any hibernation may take. */
+export const DRAIN_LIMIT_MS = 20 * 60_000;
+/** How long the registry may be read-only before it is made writable again, whatever its collection is at. */
+export const READ_ONLY_LIMIT_MS = 60 * 60_000;
+/** How soon whatever a collection waits for is looked at again. */
+const LOOK_EVERY_MS = 500;
+/** More than any Swarm has sessions. */
+const IN_WORK_MAX = 10_000;
+
+/** Asked whether it would take a push; it is always there. */
+const PROBE_REPOSITORY = 'vibe-terminal';
+
+/** Task states that no container of `restart none` ever leaves. */
+const ENDED = new Set(['complete', 'failed', 'shutdown', 'rejected', 'orphaned', 'remove']);
+
+export type CollectParts = Pick<AgentParts, 'engine' | 'registry' | 'store' | 'queues' | 'logger'> & {
+  readonly collection: RegistryCollection;
+  /** The name of the registry's Swarm service. */
+  readonly registryService: string;
+};
+
+/** What a step leads to: the collection as it is then, `wait` for something under way, or null when somebody else took it further. */
+type Outcome = Collection | 'wait' | null;
+
+const steps: Record<CollectionStep, (parts: CollectParts, collection: Collection) => Promise<Outcome>> = { draining: drain, closing: close, collecting: collect, opening: open };
+
+/**
+ * Collects the registry's garbage, or goes on with the collection that is under way. Nothing may be pushed meanwhile: the
+ * collector deletes what no manifest names, and in a push the manifest comes last. So: nothing falls asleep any more → what is
+ * falling asleep ends → the registry is read-only, by its own answer → it is collected → writable, by its own answer → sessions
+ * may fall asleep again. It only ever does what the step in Redis says and looks before it acts, so every step may be
+ * repeated, by another agent too. What takes too long or fails ends in `opening`, as everything does.
+ */
+export async function collectGarbage(parts: CollectParts, { run }: PayloadOf<typeof swarmJobs.collect>, context: JobContext): Promise<void> {
+  let at: Outcome = await parts.collection.begin({ run, step: 'draining', limitMs: DRAIN_LIMIT_MS });
+  if (at === null) return;
+  await failpoint('collect.after-flag');
+  while (at !== null) {
+    context.signal.throwIfAborted();
+    const isOverdue: boolean = at.step !== 'opening' && (await parts.store.now()) >= at.deadline_at;
+    const next: Outcome = isOverdue ? await giveUp(parts, at) : await steps[at.step](parts, at);
+    if (next === 'wait') await tryLater(context, LOOK_EVERY_MS);
+    else at = next;
+  }
+}
+
+async function giveUp({ collection, logger }: CollectParts, at: Collection): Promise<Outcome> {
+  const reason = at.step === 'draining' ? 'sessions were falling asleep all the time' : `it took too long (${at.step})`;
+  logger.error('the collection of the registry is given up', { run: at.run, step: at.step, reason });
+  return collection.advance(at, 'opening', { set: { outcome: 'given_up', reason } });
+}
+
+/** Waits until nothing is pushed for a hibernation. None begins any more: the flag is there. */
+async function drain({ store, collection, logger }: CollectParts, at: Collection): Promise<Outcome> {
+  const working = await store.getMany(await store.inWork(0, IN_WORK_MAX));
+  if (working.some(({ state }) => state === 'hibernating')) return 'wait';
+  logger.info('the registry is made read-only', { run: at.run });
+  return collection.advance(at, 'closing', { limitMs: READ_ONLY_LIMIT_MS });
+}
+
+/** Prepares the collector and makes the registry refuse pushes. */
+async function close(parts: CollectParts, at: Collection): Promise<Outcome> {
+  const { engine, collection, registryService } = parts;
+  const collector = await engine.findCollector();
+  if (collector && collector.run !== at.run) return (await removeCollector(parts)) ? at : 'wait';
+  if (!collector) await engine.createCollector({ registryService, run: at.run });
+  await failpoint('collect.after-prepare');
+  await engine.setRegistryReadOnly(registryService, true);
+  if ((await takesPushes(parts)) !== false) return 'wait';
+  await failpoint('collect.after-read-only');
+  return collection.advance(at, 'collecting');
+}
+
+/** Runs the collector. It never starts, and does not run on, beside a registry that takes pushes. */
+async function collect(parts: CollectParts, at: Collection): Promise<Outcome> {
+  const { engine, collection, logger } = parts;
+  const fail = (reason: string): Promise<Outcome> => {
+    logger.error('the registry could not be collected', { run: at.run, reason });
+    return collection.advance(at, 'opening', { set: { outcome: 'failed', reason } });
+  };
+  const collector = await engine.findCollector();
+  if (collector?.run !== at.run) return fail('the collector was removed');
+  const isTaking = await takesPushes(parts);
+  if (isTaking === null) return 'wait';
+  if (isTaking) return fail('the registry took pushes again before it was collected');
+  if (!collector.isStarted) {
+    await engine.startCollector(collector);
+    await failpoint('collect.after-start');
+    return 'wait';
+  }
+  const [task] = await engine.tasksOfService(collector.serviceId);
+  if (!task || !ENDED.has(task.state)) return 'wait';
+  if (task.state !== 'complete') return fail(`the collector's task is ${task.state}: ${task.error ?? 'nobody knows why'}`);
+  const freed = await engine.bytesFreedBy(collector).catch((error: unknown) => {
+    logger.warn('what the collector freed is not known', { run: at.run, error });
+    return null;
+  });
+  await failpoint('collect.after-garbage-collect');
+  return collection.advance(at, 'opening', { set: { outcome: 'collected', ...(freed === null ? {} : { freed_bytes: freed }) } });
+}
+
+/** Back to how it always is: no collector, a registry that takes pushes, no flag. */
+async function open(parts: CollectParts, at: Collection): Promise<Outcome> {
+  const { engine, collection, registryService, logger } = parts;
+  if (!(await removeCollector(parts))) return 'wait';
+  await failpoint('collect.after-removal');
+  await engine.setRegistryReadOnly(registryService, false);
+  if ((await takesPushes(parts)) !== true) return 'wait';
+  await failpoint('collect.after-writable');
+  const ended = await collection.end(at);
+  if (ended) logger.info('registry collected', { ...ended, ms: ended.ended_at - ended.started_at });
+  return null;
+}
+
+/**
+ * Takes the collector away. True when none is left and its container ended. It is stopped before it is looked at: from then on
+ * nobody who saw it earlier can start it.
+ */
+async function removeCollector({ engine }: CollectParts): Promise<boolean> {
+  const collector = await engine.findCollector();
+  if (!collector) return true;
+  await engine.stopCollector(collector);
+  const tasks = await engine.tasksOfService(collector.serviceId);
+  if (tasks.some(({ state }) => !ENDED.has(state))) return false;
+  await engine.removeService(collector.serviceId);
+  return true;
+}
+
+/** Whether the registry takes pushes, by its own answer; null while it does not answer. */
+async function takesPushes({ registry }: CollectParts): Promise<boolean | null> {
+  try {
+    return await registry.takesPushes(PROBE_REPOSITORY);
+  } catch (error) {
+    if (isCoded(error, 'registry_unreachable')) return null;
+    throw error;
+  }
+}
+
+/**
+ * Finds what a collection left that Redis knows nothing of (it was emptied meanwhile): a registry that is asked to be
+ * read-only, or a collector. Swarm is read before the flag: what is seen there without a flag is nobody's. Safe to repeat.
+ */
+export async function putRightForgottenCollection({ engine, collection, queues, registryService, logger }: CollectParts): Promise<void> {
+  const isLeft = (await engine.isRegistryAskedReadOnly(registryService)) || (await engine.findCollector()) !== null;
+  if (!isLeft || (await collection.current())) return;
+  const run = newCollectionRun();
+  const begun = await collection.begin({ run, step: 'opening', limitMs: READ_ONLY_LIMIT_MS, set: { outcome: 'put_right' } });
+  if (begun?.run !== run) return;
+  logger.warn('a collection of the registry that nobody knows of is put right', { run });
+  await queues.add(SWARM_QUEUE, swarmJobs.collect, { run });
+}
