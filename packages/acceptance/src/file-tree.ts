@@ -7,7 +7,8 @@ const MADE_ANEW = ['/run/vibe', '/run/secrets', '/home/vibe/.vibe', '/.dockerenv
 /** The Engine dates it when it writes the files above. */
 const DATED_ANEW = /^\/etc dir /;
 
-function program(name: string): string {
+/** The source of one of the programs of `in-session/`. */
+export function sessionProgram(name: string): string {
   return readFileSync(join(__dirname, 'in-session', `${name}.py`), 'utf8');
 }
 
@@ -17,7 +18,7 @@ function program(name: string): string {
  */
 export function runProgram(lab: Lab, { node, containerId }: SessionContainer, as: 'root' | 'vibe', name: string, ...args: string[]): Promise<string> {
   const user = as === 'root' ? ['--privileged', '--user', '0'] : ['--user', 'vibe', '--env', 'HOME=/home/vibe'];
-  return lab.exec(node, 'docker', 'exec', ...user, containerId, 'python3', '-c', program(name), ...args);
+  return lab.exec(node, 'docker', 'exec', ...user, containerId, 'python3', '-c', sessionProgram(name), ...args);
 }
 
 /** The tree hash, spelled out: one line for every path in the container, with all that a sleep must keep of it. */

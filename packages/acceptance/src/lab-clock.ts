@@ -2,7 +2,8 @@ import type { Lab } from './lab';
 
 const OFFSET = 'vibe:clock-offset-ms';
 
-async function redis(lab: Lab, ...command: string[]): Promise<string> {
+/** Asks the lab's Redis something and returns its answer as text. */
+export async function redis(lab: Lab, ...command: string[]): Promise<string> {
   return lab.execInService('manager', 'vibe-state_redis', 'redis-cli', ...command);
 }
 
