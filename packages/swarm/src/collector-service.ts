@@ -31,6 +31,9 @@ echo "vibe-freed-kib $((before - $(used)))"`;
 const VOLUME_PATH = '/var/lib/registry';
 const CONFIG_PATH = '/etc/docker/registry/config.yml';
 
+/** What its container runs. */
+export const collectorCommand = ['sh', '-c', SCRIPT, 'sh', VOLUME_PATH, CONFIG_PATH];
+
 /** The one-shot service that collects the registry's garbage. */
 export interface Collector {
   readonly serviceId: string;
@@ -54,7 +57,7 @@ export function collectorSpec(registry: ManagedService['Spec'], run: string): Ma
     TaskTemplate: {
       ContainerSpec: {
         Image,
-        Command: ['sh', '-c', SCRIPT, 'sh', VOLUME_PATH, CONFIG_PATH],
+        Command: collectorCommand,
         Env: (Env ?? []).filter((line) => !isReadOnlySetting(line)),
         ...Object.fromEntries(Object.entries({ User, ReadOnly, Mounts, Configs, CapabilityDrop }).filter(([, value]) => value !== undefined)),
         Init: true,

@@ -1,4 +1,4 @@
-export { type Collector } from './collector-service';
+export { type Collector, collectorCommand } from './collector-service';
 export { type ContainerEvent, type FollowOptions } from './container-events';
 export { type ContainerState, type InspectedContainer, type SessionContainer } from './containers';
 export { Engine } from './engine';

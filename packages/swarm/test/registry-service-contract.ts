@@ -15,7 +15,7 @@ export function registryServiceContract(get: () => EngineUnderTest): void {
       Name: registryService,
       Labels: { of: 'a stack' },
       TaskTemplate: {
-        ContainerSpec: { Image: baseImage, Env: ['OTHER=kept'], User: '0:0', Mounts: [{ Type: 'volume', Source: registryService, Target: '/var/lib/registry' }] },
+        ContainerSpec: { Image: baseImage, Env: ['OTHER=kept'], User: '0:0', StopGracePeriod: 0, Mounts: [{ Type: 'volume', Source: registryService, Target: '/var/lib/registry' }] },
         RestartPolicy: { Condition: 'any', Delay: 0 },
         Placement: { Constraints: ['node.role==manager'] },
       },

@@ -10,6 +10,8 @@ const run = promisify(execFile);
 
 /** A registry as production runs it: the same image and configuration, TLS with a CA of its own, and a login. */
 export interface RealRegistry {
+  /** The name of its container: others take its volume from it. */
+  readonly container: string;
   /** As in image names. */
   readonly host: string;
   readonly url: string;
@@ -52,7 +54,7 @@ export async function startRealRegistry(options: { readonly configFile: string; 
     const ca = await readFile(cert, 'utf8');
     const url = `https://${address}:${port}`;
     await whenAnswering(url, ca);
-    return { host: `127.0.0.1:${port}`, url, ca, login: LOGIN, stop };
+    return { container: name, host: `127.0.0.1:${port}`, url, ca, login: LOGIN, stop };
   } catch (error) {
     const said = await run('docker', ['logs', '--tail', '20', name]).catch(() => ({ stdout: '', stderr: '' }));
     await stop();

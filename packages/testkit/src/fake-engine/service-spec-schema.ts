@@ -49,6 +49,7 @@ export const otherSpecSchema = z.strictObject({
       ReadOnly: z.boolean().optional(),
       Init: z.boolean().optional(),
       StopSignal: z.string().default('SIGTERM'),
+      StopGracePeriod: z.number().optional(),
       CapabilityDrop: z.array(z.string()).optional(),
       Mounts: z.array(z.strictObject({ Type: z.enum(['volume']), Source: z.string(), Target: z.string(), VolumeOptions: z.strictObject({ NoCopy: z.boolean() }).optional() })).default([]),
       Configs: z.array(z.strictObject({ ConfigID: z.string(), ConfigName: z.string(), File: file })).optional(),
