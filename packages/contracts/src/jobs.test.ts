@@ -13,6 +13,8 @@ describe('the catalog of jobs', () => {
       jobToAdd(swarmJobs.collect, { run: newCollectionRun() }),
       jobToAdd(nodeJobs.hibernate, { session_id, rev: 1 }),
       jobToAdd(nodeJobs.dropImage, { session_id, digest, rev: 4 }),
+      jobToAdd(nodeJobs.dropImage, { session_id, digest: null, rev: 4 }),
+      jobToAdd(nodeJobs.dropImage, { session_id, digest: null, image_id: digest, rev: 4 }),
       jobToAdd(nodeJobs.dropContainer, { session_id, container_id: 'ab'.repeat(32) }),
       jobToAdd(nodeJobs.prepull, { image: 'registry:5000/vibe-terminal@sha256:abc' }),
       ...Object.values(reaperJobs).map((job) => jobToAdd(job, {})),

@@ -63,11 +63,11 @@ export const swarmJobs = {
 export const nodeJobs = {
   /** Freeze, look, commit, push, prove, commit point. A failed attempt ends by a move back, so it is not retried as a job. */
   hibernate: define('hibernate', sessionWork, idOfSessionWork('hibernate'), once),
-  /** Removes a session's images from this node: all of them (digest null), or one by digest. */
+  /** Removes a session's images from this node: all of them (digest null), one by digest, or (with image_id) one that was never pushed. */
   dropImage: define(
     'drop-image',
-    z.strictObject({ session_id: sessionIdSchema, digest: digestSchema.nullable(), rev }),
-    (payload) => `drop-image-${payload.session_id}-r${payload.rev}-${payload.digest ? shortDigest(payload.digest) : 'all'}`,
+    z.strictObject({ session_id: sessionIdSchema, digest: digestSchema.nullable(), rev, image_id: digestSchema.optional() }),
+    ({ session_id, rev, digest, image_id }) => `drop-image-${session_id}-r${rev}-${image_id ? `i${shortDigest(image_id)}` : digest ? shortDigest(digest) : 'all'}`,
     retried,
   ),
   /** Removes a container of this node that has no service any more and that no record calls its own. */

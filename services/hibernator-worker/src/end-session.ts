@@ -57,13 +57,22 @@ export async function dropContainer({ engine, store }: AgentParts, { session_id,
   await engine.removeContainer(container_id);
 }
 
+/** Removes an image that was committed here and never pushed, unless its session, looked at anew, is being put to sleep on this node. */
+async function dropUnpushed({ engine, store, nodeId }: AgentParts, sessionId: string, imageId: string): Promise<void> {
+  const record = await store.get(sessionId);
+  if (record?.state === 'hibernating' && record.node_id === nodeId) return;
+  const image = (await engine.listSnapshots({ sessionId })).find(({ image_id, digest }) => image_id === imageId && digest === null);
+  if (image) await engine.removeSnapshot(image);
+}
+
 /**
- * Removes a session's images from this node: all of them, or one by digest. For a session that is `deleting` it comes back
+ * Removes a session's images from this node: all of them, one by digest, or one that was never pushed. For a session that is `deleting` it comes back
  * until its containers are gone too, and confirms.
  */
 export async function dropImages(parts: AgentParts, payload: PayloadOf<typeof nodeJobs.dropImage>, context: Pick<JobContext, 'job' | 'token'>): Promise<void> {
   const { engine, store, queues, nodeId } = parts;
-  const { session_id, rev, digest } = payload;
+  const { session_id, rev, digest, image_id } = payload;
+  if (image_id !== undefined) return dropUnpushed(parts, session_id, image_id);
   if (digest === null) {
     const record = await store.get(session_id);
     if (record && record.state !== 'deleting') return;

@@ -136,9 +136,31 @@ describe('the reconcile plan', () => {
       expect(steps({ record: sleeping, reports: with_([image({ age_ms: 1 })], { disk_free_bytes: 20 }) })).toEqual(dropped(digestOf('a'), 5, null));
     });
 
-    it('never one that was not pushed, or that a session may be running from', () => {
-      expect(steps({ record: record('hibernated'), reports: with_([image({ age_ms: 99 * HOUR, digest: null })]) })).toEqual([]);
-      for (const state of ['running', 'hibernating', 'waking'] as const) expect(steps({ record: record(state), reports: with_([image({ age_ms: 99 * HOUR })]) })).toEqual([]);
+    it('of a session that runs on another node now, when they are a day old', () => {
+      for (const state of ['running', 'hibernating'] as const) {
+        const elsewhere = record(state, { node_id: 'n2', container_id: 'c' });
+        const view = swarmView({ n1: 'ready', n2: 'ready' });
+        const reports = (age_ms: number) => [...with_([image({ age_ms })]), nodeReport('n2', { containers: [container(id, { container_id: 'c', gen: 2 })] })];
+        const dropsOf = (age_ms: number) => steps({ record: elsewhere, view, reports: reports(age_ms) }).filter(([kind]) => kind === 'dropImage');
+        expect(dropsOf(23 * HOUR)).toEqual([]);
+        expect(dropsOf(24 * HOUR)).toEqual(dropped(digestOf('a'), 5, null));
+      }
+    });
+
+    it('by its id where it was never pushed, when it is a day old and nothing is pushed from that node', () => {
+      const unpushed = (age_ms: number) => with_([image({ age_ms, digest: null })]);
+      const byId = [['dropImage', { node_id: 'n1', session_id: id, rev: 5, digest: null, image_id: 'i' }, null]];
+      for (const state of ['hibernated', 'lost'] as const) {
+        expect(steps({ record: record(state), reports: unpushed(23 * HOUR) })).toEqual([]);
+        expect(steps({ record: record(state), reports: unpushed(24 * HOUR) })).toEqual(byId);
+      }
+      expect(steps({ record: record('hibernating', { node_id: 'n1' }), reports: unpushed(99 * HOUR) })).toEqual([]);
+    });
+
+    it('never one that a session may be running from, or is waking from', () => {
+      for (const state of ['running', 'hibernating', 'waking', 'creating', 'deleting'] as const) expect(steps({ record: record(state), reports: with_([image({ age_ms: 99 * HOUR })]) })).toEqual([]);
+      const stillThere = with_([image({ age_ms: 99 * HOUR })], { containers: [container(id, { gen: 2, state: 'exited' })] });
+      expect(steps({ record: record('hibernated'), reports: stillThere }).filter(([kind]) => kind === 'dropImage')).toEqual([]);
     });
   });
 

@@ -14,8 +14,8 @@ export interface StepArguments {
   readonly lose: { readonly session_id: string; readonly rev: number };
   /** A generation's service (by id where one was seen) and its secret. */
   readonly retire: { readonly session_id: string; readonly rev: number; readonly gen: number; readonly service_id: string | null };
-  /** A session's images on one node: all of them (digest null), or one. */
-  readonly dropImage: { readonly session_id: string; readonly rev: number; readonly node_id: string; readonly digest: string | null };
+  /** A session's images on one node: all of them (digest null), one, or (by image_id) one that was never pushed. */
+  readonly dropImage: { readonly session_id: string; readonly rev: number; readonly node_id: string; readonly digest: string | null; readonly image_id?: string };
   /** A container of one node that has no service. */
   readonly dropContainer: { readonly session_id: string; readonly node_id: string; readonly container_id: string };
   readonly prepull: { readonly node_id: string; readonly image: string };
@@ -137,13 +137,25 @@ function planNode({ view, records, baseImage }: ReconcileSnapshot, report: NodeR
 
   const isFull = report.disk_total_bytes > 0 && 1 - report.disk_free_bytes / report.disk_total_bytes >= DISK_FULL_SHARE;
   const spare = images
-    .filter(({ session_id, digest }) => digest !== null && records.get(session_id)?.state === 'hibernated')
+    .filter(({ session_id }) => isSpare(records.get(session_id), report))
     .filter(({ age_ms }) => isFull || age_ms >= IMAGE_OLD_MS)
     .sort((a, b) => b.age_ms - a.age_ms)
     .slice(0, DROPS_PER_NODE_MAX);
-  const why = isFull ? 'the disk is nearly full, and the registry has it' : 'it is a day old, and the registry has it';
-  const spared = spare.map(({ session_id, digest }): Step => dropImage({ session_id, rev: records.get(session_id)?.rev ?? NO_RECORD_REV, node_id, digest }, why, null));
+  const spared = spare.map(({ session_id, digest, image_id }): Step => {
+    const why = `${isFull ? 'the disk is nearly full' : 'it is a day old'}, and ${digest === null ? 'it was never pushed' : 'the registry has it'}`;
+    return dropImage({ session_id, rev: records.get(session_id)?.rev ?? NO_RECORD_REV, node_id, digest, ...(digest === null ? { image_id } : {}) }, why, null);
+  });
   return [...prepull, ...orphaned, ...spared];
+}
+
+/**
+ * Whether a node's images of a session are a mere cache now. Not where a container of it is, where it is being put to sleep, or
+ * while it wakes: its layers may be what the node is chosen for.
+ */
+function isSpare(record: SessionRecord | undefined, { node_id, containers }: NodeReport): boolean {
+  if (!record || containers.some(({ session_id }) => session_id === record.id)) return false;
+  if (record.state === 'hibernated' || record.state === 'lost') return true;
+  return (record.state === 'running' || record.state === 'hibernating') && record.node_id !== undefined && record.node_id !== node_id;
 }
 
 function dropImage(args: StepArguments['dropImage'], why: string, sighting: string | null): Step {
