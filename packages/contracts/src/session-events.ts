@@ -17,6 +17,9 @@ export const sessionEventSchema = z.object({
   rev: z.number().int(),
   gen: z.number().int(),
   node_id: z.string().optional(),
+  /** How far Redis had come: its epoch (absent during a rebuild) and the moves it had counted. */
+  epoch: z.string().optional(),
+  moves: z.number().int().optional(),
 });
 
 export type SessionEvent = z.output<typeof sessionEventSchema>;

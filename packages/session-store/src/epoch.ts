@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type RecordFields, type SessionState, type SessionRecord, stateTable } from '@vibe/contracts';
+import { type RecordFields, type SessionEvent, type SessionState, type SessionRecord, stateTable } from '@vibe/contracts';
 import type { Redis } from 'ioredis';
 import { keys } from './keys';
 import { runScript, script } from './script-runner';
@@ -22,28 +22,65 @@ export interface Adoption {
   readonly deadlineMs?: number;
 }
 
+/** How far Redis has come: the moment its epoch was opened, and the moves it counted since ever. */
+interface Moment {
+  readonly epoch: string;
+  readonly moves: number;
+}
+
+/** An epoch's name begins with the time it was opened at. */
+const openedAt = (epoch: string): number => Number(epoch.split('-')[0]);
+
+const isBefore = (a: Moment, b: Moment): boolean => (a.epoch === b.epoch ? a.moves < b.moves : openedAt(a.epoch) < openedAt(b.epoch));
+
 /**
- * Whether Redis is the truth. `vibe:epoch` is absent when Redis is new or was lost; `vibe:moves` going back under one epoch
- * means that Redis was rewound.
+ * Whether Redis is the truth. `vibe:epoch` is absent when Redis is new or was lost; an epoch that is older, or `vibe:moves` that
+ * counts less, than what this process has seen before means that Redis was rewound.
  */
 export class Epoch {
-  private seen: { epoch: string; moves: number } | null = null;
+  private known: Moment | null = null;
+  private heard: Moment | null = null;
 
   constructor(private readonly redis: Redis) {}
 
-  /** True when the records may be believed. */
+  /** True when the records may be believed. Only reads. */
   async isOpen(): Promise<boolean> {
-    return (await this.redis.exists(keys.epoch)) === 1;
+    return (await this.look()) === 'open';
   }
 
-  /** `rewound` when this process has seen a later Redis of the same epoch; `absent` when there is no epoch. */
+  /** `rewound` when this process has seen a later Redis; `absent` when there is no epoch. */
   async look(): Promise<'open' | 'absent' | 'rewound'> {
+    // What is heard while the answer is on its way may be later than the answer.
+    const before = this.known;
     const [epoch, moves] = await this.redis.mget(keys.epoch, keys.moves);
     if (!epoch) return 'absent';
-    const count = Number(moves ?? 0);
-    if (this.seen?.epoch === epoch && count < this.seen.moves) return 'rewound';
-    this.seen = { epoch, moves: count };
+    const now = { epoch, moves: Number(moves ?? 0) };
+    if (before && isBefore(now, before)) return 'rewound';
+    this.know(now);
     return 'open';
+  }
+
+  /**
+   * A change was published. The messages of one connection come in their order, and every move counts one more: one that does
+   * not says that Redis was rewound, before the count has caught up. Then the doors are closed. Each message is told once.
+   */
+  async hear({ kind, epoch, moves }: Pick<SessionEvent, 'kind' | 'epoch' | 'moves'>): Promise<'as before' | 'rewound'> {
+    if (epoch === undefined || moves === undefined) return 'as before';
+    const now = { epoch, moves };
+    const before = this.heard;
+    this.heard = now;
+    const isMove = kind === 'move' || kind === 'removed';
+    const isRepeated = isMove && before?.epoch === epoch && before.moves === moves;
+    if (!before || !(isRepeated || isBefore(now, before))) {
+      this.know(now);
+      return 'as before';
+    }
+    await this.close();
+    return 'rewound';
+  }
+
+  private know(now: Moment): void {
+    if (!this.known || isBefore(this.known, now)) this.known = now;
   }
 
   /** True when no move was ever made in this Redis: every report in it was written after whatever it lost. */

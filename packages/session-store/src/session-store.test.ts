@@ -179,6 +179,36 @@ describe('the session store', () => {
     expect(await epoch.look()).toBe('open');
   });
 
+  it('hears from the next published move that Redis was rewound, although the count has caught up by then (F19)', async () => {
+    const events = new Redis(server.url);
+    const listener = new Epoch(redis);
+    let tell: () => void = () => undefined;
+    const rewound = new Promise<void>((resolve) => (tell = resolve));
+    await subscribeToSessions(events, (event) => void listener.hear(event).then((heard) => heard === 'rewound' && tell()), () => undefined);
+    const { id, rev } = await running();
+    const before = Number(await redis.get(keys.moves));
+    await redis.set(keys.moves, before - 1);
+    await store.move({ id, rev, to: 'deleting', actor: 'test' });
+    expect(await redis.get(keys.moves)).toBe(String(before));
+    await rewound;
+    expect(await epoch.look()).toBe('absent');
+    await epoch.open();
+    events.disconnect();
+  });
+
+  it('knows an older epoch from a newer one', async () => {
+    await epoch.look();
+    const older = (await redis.get(keys.epoch))!;
+    await epoch.close();
+    await skipClock(1);
+    await epoch.open();
+    expect(await epoch.look()).toBe('open');
+    await redis.set(keys.epoch, older);
+    expect(await epoch.look()).toBe('rewound');
+    await epoch.close();
+    await epoch.open();
+  });
+
   it('says how long something without a record was seen, and forgets it when it is gone', async () => {
     const care = new SnapshotCare(redis);
     expect((await care.sight('round', ['a'])).get('a')).toBe(0);

@@ -1,3 +1,4 @@
+import type { SessionEvent } from '@vibe/contracts';
 import { createDoorkeeper, createTokens } from '@vibe/identity';
 import { closeRedis, connectRedis, runService, whenReady } from '@vibe/platform';
 import { Epoch, JobQueues, NodeReports, SessionStore, subscribeToSessions } from '@vibe/session-store';
@@ -35,7 +36,11 @@ void runService({
     // Waits for Redis, however long; requests are answered 503 meanwhile.
     const subscribe = async (): Promise<void> => {
       await whenReady(subscription);
-      await subscribeToSessions(subscription, api.onEvent, api.onGap);
+      const onEvent = (event: SessionEvent): void => {
+        api.onEvent(event);
+        parts.epoch.hear(event).catch((error: unknown) => logger.warn('a change could not be held against the epoch', { error }));
+      };
+      await subscribeToSessions(subscription, onEvent, api.onGap);
     };
     subscribe().catch((error: unknown) => {
       if (!lifecycle.stopping.aborted) throw error;

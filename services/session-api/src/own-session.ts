@@ -10,7 +10,9 @@ const notFound = () => apiError('not_found', 'there is no such session');
 
 /** Throws `rebuilding` while the records cannot be believed: Redis is new, or was lost and is being filled again. */
 export async function requireEpoch(parts: Pick<ApiParts, 'epoch'>): Promise<void> {
-  if (!(await parts.epoch.isOpen())) {
+  const seen = await parts.epoch.look();
+  if (seen === 'rewound') await parts.epoch.close();
+  if (seen !== 'open') {
     throw apiError('rebuilding', 'the list of sessions is being put together; try again in a moment', { retryable: true, retryAfterS: 5 });
   }
 }

@@ -12,7 +12,8 @@ local function now_ms()
 end
 local function int(n) return string.format('%.0f', n) end
 local function publish(kind, id, h)
-  local event = { kind = kind, session_id = id, user_id = h.user_id, state = h.state, rev = tonumber(h.rev), gen = tonumber(h.gen), node_id = h.node_id }
+  local event = { kind = kind, session_id = id, user_id = h.user_id, state = h.state, rev = tonumber(h.rev), gen = tonumber(h.gen), node_id = h.node_id,
+    epoch = redis.call('GET', '${keys.epoch}') or nil, moves = tonumber(redis.call('GET', '${keys.moves}') or '0') }
   redis.call('PUBLISH', '${SESSION_CHANNEL}', cjson.encode(event))
 end
 local function load(key)

@@ -33,10 +33,10 @@ return 'adopted'
  * Ends a rebuild: from here on Redis is the truth again.
  *
  * KEYS none
- * ARGV  1 the new epoch
+ * ARGV  1 what tells the new epoch from all others; its name begins with the time, so that an older one is known as such
  * Returns  the epoch that holds (an older one when somebody was quicker)
  */
 export const openEpochScript = `${prelude}
-redis.call('SET', '${keys.epoch}', ARGV[1], 'NX')
+redis.call('SET', '${keys.epoch}', int(now_ms()) .. '-' .. ARGV[1], 'NX')
 return redis.call('GET', '${keys.epoch}')
 `;
