@@ -1,4 +1,5 @@
 import { Agent } from 'node:http';
+import { inspect } from 'node:util';
 import { CodedError } from '@vibe/platform';
 import Docker from 'dockerode';
 import { z } from 'zod';
@@ -65,6 +66,16 @@ function spell(what: string, error: unknown): CodedError {
 }
 
 /**
+ * docker-modem spells all of its options out for each call, whether anybody reads its debug log or not. An agent spelled out is
+ * every request under way: 160 calls at once took seconds of CPU.
+ */
+class TerseAgent extends Agent {
+  [inspect.custom](): string {
+    return 'Agent';
+  }
+}
+
+/**
  * One Engine, by dockerode, at one API version. Every call has a limit and takes an AbortSignal: docker-modem itself waits
  * for ever when an answer is cut off in its middle.
  *
@@ -89,7 +100,7 @@ export class EngineConnection {
   static async open(options: EngineOptions, call: CallOptions = {}): Promise<EngineConnection> {
     // `host: undefined` keeps docker-modem from reading DOCKER_HOST. No kept connections: none of them can be stale after a
     // restart of the Engine, and none keeps the process alive.
-    const agent = new Agent({ keepAlive: false });
+    const agent = new TerseAgent({ keepAlive: false });
     const where = 'socketPath' in options ? { socketPath: options.socketPath, host: undefined } : { host: options.host, port: options.port };
     const make = (version: string | undefined) => new Docker({ ...where, protocol: 'http', agent, version } as unknown as Docker.DockerOptions);
 

@@ -1,5 +1,6 @@
-import { createServer } from 'node:http';
+import { type Agent, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { writeSessionLabels } from '@vibe/contracts';
 import { type FakeContainer, type FakeEngine, type FakeRegistry, type RunningFakeSwarm, startFakeRegistry, startFakeSwarm } from '@vibe/testkit';
 import { Engine } from '../src';
@@ -26,6 +27,18 @@ describe('the Engine client, when the Engine fails', () => {
     const image = await worker.node.load('base:1', new Map([['/etc/base', 'base']]));
     return worker.node.run({ name: 'session', image, reference: 'base:1', labels: writeSessionLabels(newLabels()) });
   };
+
+  it('makes a call no dearer by those that are under way: nothing spells them out', async () => {
+    // docker-modem inspects all of its options for every call, its agent among them, whoever reads its debug log.
+    const { agent } = (engine as unknown as { connection: { docker: { modem: { agent: Agent } } } }).connection.docker.modem;
+    const held = worker.http.hold(/GET .*\/containers\/x\/json/);
+    const asked = engine.inspectContainer('x');
+    await held.reached;
+    expect(Object.values(agent.sockets)).toHaveLength(1);
+    expect(inspect({ agent }, { showHidden: true, depth: null })).toBe('{ agent: Agent }');
+    held.release();
+    await asked;
+  });
 
   it('calls it unreachable when nobody listens, and worth another try', async () => {
     await worker.http.close();

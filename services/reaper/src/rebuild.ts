@@ -6,7 +6,8 @@ import { ACTOR, type ReaperParts } from './reaper-parts';
 import { type FoundSnapshot, planAdoptions } from './rebuild-plan';
 import { hibernatedTtlMs } from './settings';
 
-const REPOSITORIES_AT_ONCE = 16;
+/** Repositories read, and sessions adopted (each is a write that Redis syncs to its disk), at once. */
+const AT_ONCE = 16;
 /** How often a session that moved meanwhile is planned anew in one try. */
 const PASSES_MAX = 3;
 /** Tags that no adopted session calls its own go after this long: a push that was under way may still come to an end. */
@@ -55,16 +56,14 @@ export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promi
 
 /** Adopts; returns the sessions whose record moved since it was read (in a rewound Redis there are records): those are planned anew. */
 async function adoptAll({ epoch, logger }: ReaperParts, adoptions: readonly Adoption[], signal: AbortSignal): Promise<ReadonlySet<string> | 'epoch'> {
-  const moved = new Set<string>();
-  for (const adoption of adoptions) {
-    signal.throwIfAborted();
+  const outcomes = await allAtOnce(adoptions, { limit: AT_ONCE, signal }, async (adoption) => {
     const outcome = await epoch.adopt(adoption, ACTOR);
-    if (outcome === 'epoch') return 'epoch';
-    if (outcome === 'stale') moved.add(adoption.id);
-    else logger.info('adopted', { session_id: adoption.id, state: adoption.state, gen: adoption.fields.gen });
+    if (outcome === 'adopted') logger.info('adopted', { session_id: adoption.id, state: adoption.state, gen: adoption.fields.gen });
     await failpoint('rebuild.between-adoptions');
-  }
-  return moved;
+    return outcome;
+  });
+  if (outcomes.includes('epoch')) return 'epoch';
+  return new Set(adoptions.filter((_, index) => outcomes[index] === 'stale').map(({ id }) => id));
 }
 
 async function reportsOfLivingNodes({ reports }: ReaperParts): Promise<{ reports: NodeReport[]; view: SwarmView } | { waitsFor: string }> {
@@ -86,7 +85,7 @@ interface Shelved {
 /** Reads every session's repository in the registry. */
 async function readShelf(parts: ReaperParts, signal: AbortSignal): Promise<Shelved[]> {
   const ids = (await parts.registry.catalogue()).flatMap((repository) => sessionOfRepository(repository) ?? []);
-  return allAtOnce(ids, { limit: REPOSITORIES_AT_ONCE, signal }, (id) => readRepository(parts, id, signal));
+  return allAtOnce(ids, { limit: AT_ONCE, signal }, (id) => readRepository(parts, id, signal));
 }
 
 async function readRepository(parts: ReaperParts, id: string, signal: AbortSignal): Promise<Shelved> {
