@@ -10,12 +10,13 @@ running_sessions() {
   done
 }
 
-# Asks the API, in the user's name, to let a session sleep; 0 when it will.
+# Asks the API, in the user's name, to let a session sleep; 0 when it will. A 503 is waited out: while the registry's garbage
+# is collected nothing can fall asleep.
 ask_to_sleep() {
   local id=$1 token
   token=$("$VIBE_ROOT/scripts/token" "$2" 2>/dev/null) || return 1
   printf 'header = "Authorization: Bearer %s"\n' "$token" |
-    curl -sS --fail --insecure --max-time 15 --config - -X POST -H 'Content-Type: application/json' -d '{}' \
+    curl -sS --fail --insecure --max-time 15 --retry 20 --retry-max-time 600 --config - -X POST -H 'Content-Type: application/json' -d '{}' \
       "https://localhost/api/sessions/$id/hibernate" >/dev/null 2>&1
 }
 

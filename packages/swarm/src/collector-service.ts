@@ -1,7 +1,6 @@
 import type { ServiceSpec } from 'dockerode';
 import { type CallOptions, type EngineConnection, isEngineStatus, onStatus } from './engine-connection';
-import { type ManagedService, inspectManaged, isReadOnlySetting, updateManaged } from './registry-service';
-import { CodedError } from '@vibe/platform';
+import { type ManagedService, inspectManaged, isReadOnlySetting, requireRegistry, updateManaged } from './registry-service';
 
 const COLLECTOR_NAME = 'vibe-registry-collector';
 const RUN_LABEL = 'vibe.run';
@@ -76,10 +75,12 @@ export async function findCollector(connection: EngineConnection, options?: Call
   return { serviceId: seen.ID, run: seen.Spec.Labels?.[RUN_LABEL] ?? '', isStarted: (seen.Spec.Mode?.Replicated?.Replicas ?? 0) > 0, seen };
 }
 
-/** Makes the one-shot service, not started. Repeatable: one that is there is left as it is, whosever it is. */
+/**
+ * Makes the one-shot service, not started. Repeatable: one that is there is left as it is, whosever it is.
+ * @throws registry_service_missing
+ */
 export async function createCollector(connection: EngineConnection, of: { readonly registryService: string; readonly run: string }, options?: CallOptions): Promise<void> {
-  const registry = await inspectManaged(connection, of.registryService, options);
-  if (!registry) throw new CodedError('registry_service_missing', `the Swarm has no service ${of.registryService}`);
+  const registry = await requireRegistry(connection, of.registryService, options);
   const spec = collectorSpec(registry.Spec, of.run);
   await connection
     // With an empty login of its own: dockerode's createService(spec) sends the whole spec as the login.

@@ -51,7 +51,8 @@ export async function updateManaged(connection: EngineConnection, seen: ManagedS
   );
 }
 
-async function requireRegistry(connection: EngineConnection, name: string, options?: CallOptions): Promise<ManagedService> {
+/** @throws registry_service_missing */
+export async function requireRegistry(connection: EngineConnection, name: string, options?: CallOptions): Promise<ManagedService> {
   const service = await inspectManaged(connection, name, options);
   if (!service) throw new CodedError('registry_service_missing', `the Swarm has no service ${name}: set REGISTRY_SERVICE to the name of the registry's service`);
   return service;
@@ -59,17 +60,19 @@ async function requireRegistry(connection: EngineConnection, name: string, optio
 
 const envOf = ({ Spec }: ManagedService): string[] => Spec.TaskTemplate.ContainerSpec.Env ?? [];
 
-/** Whether the registry's service is asked to be read-only. What the registry itself does is for itself to say. */
+/** Whether the registry's service is asked to be read-only; false where there is none. What the registry itself does is for itself to say. */
 export async function isRegistryAskedReadOnly(connection: EngineConnection, name: string, options?: CallOptions): Promise<boolean> {
-  return envOf(await requireRegistry(connection, name, options)).includes(READ_ONLY);
+  const service = await inspectManaged(connection, name, options);
+  return service !== null && envOf(service).includes(READ_ONLY);
 }
 
 /**
  * Asks that the registry be read-only, or writable again. Swarm then ends its task and starts another: for some seconds
- * nobody answers. Repeatable: what is as it should be is left alone.
+ * nobody answers. Repeatable: what is as it should be is left alone, and so is a service that is not there.
  */
 export async function setRegistryReadOnly(connection: EngineConnection, name: string, isReadOnly: boolean, options?: CallOptions): Promise<void> {
-  const seen = await requireRegistry(connection, name, options);
+  const seen = await inspectManaged(connection, name, options);
+  if (!seen) return;
   const others = envOf(seen).filter((line) => !isReadOnlySetting(line));
   const Env = isReadOnly ? [...others, READ_ONLY] : others;
   if (Env.length === envOf(seen).length && Env.every((line) => envOf(seen).includes(line))) return;

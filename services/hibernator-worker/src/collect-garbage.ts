@@ -19,7 +19,7 @@ const PROBE_REPOSITORY = 'vibe-terminal';
 /** Task states that no container of `restart none` ever leaves. */
 const ENDED = new Set(['complete', 'failed', 'shutdown', 'rejected', 'orphaned', 'remove']);
 
-export type CollectParts = Pick<AgentParts, 'engine' | 'registry' | 'store' | 'queues' | 'logger'> & {
+export type CollectParts = Pick<AgentParts, 'engine' | 'registry' | 'store' | 'epoch' | 'queues' | 'logger'> & {
   readonly collection: RegistryCollection;
   /** The name of the registry's Swarm service. */
   readonly registryService: string;
@@ -56,8 +56,14 @@ async function giveUp({ collection, logger }: CollectParts, at: Collection): Pro
   return collection.advance(at, 'opening', { set: { outcome: 'given_up', reason } });
 }
 
-/** Waits until nothing is pushed for a hibernation. None begins any more: the flag is there. */
-async function drain({ store, collection, logger }: CollectParts, at: Collection): Promise<Outcome> {
+function fail({ collection, logger }: CollectParts, at: Collection, reason: string): Promise<Outcome> {
+  logger.error('the registry could not be collected', { run: at.run, reason });
+  return collection.advance(at, 'opening', { set: { outcome: 'failed', reason } });
+}
+
+/** Waits until nothing is pushed for a hibernation, by records that can be believed. None begins any more: the flag is there. */
+async function drain({ store, epoch, collection, logger }: CollectParts, at: Collection): Promise<Outcome> {
+  if (!(await epoch.isOpen())) return 'wait';
   const working = await store.getMany(await store.inWork(0, IN_WORK_MAX));
   if (working.some(({ state }) => state === 'hibernating')) return 'wait';
   logger.info('the registry is made read-only', { run: at.run });
@@ -69,7 +75,12 @@ async function close(parts: CollectParts, at: Collection): Promise<Outcome> {
   const { engine, collection, registryService } = parts;
   const collector = await engine.findCollector();
   if (collector && collector.run !== at.run) return (await removeCollector(parts)) ? at : 'wait';
-  if (!collector) await engine.createCollector({ registryService, run: at.run });
+  try {
+    if (!collector) await engine.createCollector({ registryService, run: at.run });
+  } catch (error) {
+    if (!isCoded(error, 'registry_service_missing')) throw error;
+    return fail(parts, at, error.message);
+  }
   await failpoint('collect.after-prepare');
   await engine.setRegistryReadOnly(registryService, true);
   if ((await takesPushes(parts)) !== false) return 'wait';
@@ -80,15 +91,11 @@ async function close(parts: CollectParts, at: Collection): Promise<Outcome> {
 /** Runs the collector. It never starts, and does not run on, beside a registry that takes pushes. */
 async function collect(parts: CollectParts, at: Collection): Promise<Outcome> {
   const { engine, collection, logger } = parts;
-  const fail = (reason: string): Promise<Outcome> => {
-    logger.error('the registry could not be collected', { run: at.run, reason });
-    return collection.advance(at, 'opening', { set: { outcome: 'failed', reason } });
-  };
   const collector = await engine.findCollector();
-  if (collector?.run !== at.run) return fail('the collector was removed');
+  if (collector?.run !== at.run) return fail(parts, at, 'the collector was removed');
   const isTaking = await takesPushes(parts);
   if (isTaking === null) return 'wait';
-  if (isTaking) return fail('the registry took pushes again before it was collected');
+  if (isTaking) return fail(parts, at, 'the registry took pushes again before it was collected');
   if (!collector.isStarted) {
     await engine.startCollector(collector);
     await failpoint('collect.after-start');
@@ -96,7 +103,7 @@ async function collect(parts: CollectParts, at: Collection): Promise<Outcome> {
   }
   const [task] = await engine.tasksOfService(collector.serviceId);
   if (!task || !ENDED.has(task.state)) return 'wait';
-  if (task.state !== 'complete') return fail(`the collector's task is ${task.state}: ${task.error ?? 'nobody knows why'}`);
+  if (task.state !== 'complete') return fail(parts, at, `the collector's task is ${task.state}: ${task.error ?? 'nobody knows why'}`);
   const freed = await engine.bytesFreedBy(collector).catch((error: unknown) => {
     logger.warn('what the collector freed is not known', { run: at.run, error });
     return null;
@@ -114,7 +121,7 @@ async function open(parts: CollectParts, at: Collection): Promise<Outcome> {
   if ((await takesPushes(parts)) !== true) return 'wait';
   await failpoint('collect.after-writable');
   const ended = await collection.end(at);
-  if (ended) logger.info('registry collected', { ...ended, ms: ended.ended_at - ended.started_at });
+  if (ended) logger.info('collection of the registry ended', { ...ended, ms: ended.ended_at - ended.started_at });
   return null;
 }
 
