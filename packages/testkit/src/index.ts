@@ -2,7 +2,7 @@ export { type EngineCall, type EngineHttp, type HeldCall } from './fake-engine/e
 export { type FakeContainer } from './fake-engine/fake-container';
 export { type FakeNode, type PushFault } from './fake-engine/fake-node';
 export { type FakeSwarm, type StartPlan } from './fake-engine/fake-swarm';
-export { type Files, type Layer, packLayer, unpackLayer } from './fake-engine/layers';
+export { type Files, type Layer, mergeLayers, packLayer, unpackLayer } from './fake-engine/layers';
 export { type ImageConfig, type RegistryAccess, type TransferredImage, downloadImage, uploadImage } from './fake-engine/registry-transfer';
 export * from './fake-engine/start-fake-swarm';
 export * from './fake-registry/fake-registry';

@@ -1,0 +1,142 @@
+import { SWARM_QUEUE, nodeJobs, nodeQueueOf, swarmJobs } from '@vibe/contracts';
+import type { AgentParts } from '@vibe/hibernator-worker/agent-parts';
+import { BaseImage } from '@vibe/hibernator-worker/base-image';
+import { ContainerWatch } from '@vibe/hibernator-worker/container-watch';
+import { dropContainer, dropImages, eraseSession, retireGeneration } from '@vibe/hibernator-worker/end-session';
+import { followContainers } from '@vibe/hibernator-worker/follow-containers';
+import { Freezer } from '@vibe/hibernator-worker/freezer';
+import { hibernateSession } from '@vibe/hibernator-worker/hibernate-session';
+import { IdleClock, type RunningContainer } from '@vibe/hibernator-worker/idle-clock';
+import { createNodeReporter } from '@vibe/hibernator-worker/node-reporter';
+import { startSession } from '@vibe/hibernator-worker/start-session';
+import { lookAtSlowStarts } from '@vibe/hibernator-worker/start-watch';
+import { WorkUnderWay } from '@vibe/hibernator-worker/work-under-way';
+import { connectRedis, silentLogger, whenReady } from '@vibe/platform';
+import { RegistryClient } from '@vibe/registry';
+import { Epoch, type JobContext, NodeReports, SessionStore, SnapshotCare, subscribeToSessions } from '@vibe/session-store';
+import { Engine } from '@vibe/swarm';
+import type { FakeEngine } from '@vibe/testkit';
+import { GatedProcess } from './gate';
+import { LOGIN, REGISTRY, agentSettings } from './installation';
+import type { Job, JobLine } from './job-line';
+import type { Weakening } from './weakenings';
+
+export interface AgentSurroundings {
+  readonly redisUrl: string;
+  readonly registryUrl: string;
+  readonly line: JobLine;
+  readonly weaken: Weakening;
+}
+
+/** One agent of one node: the real handlers, every call to the outside gated. Put together as by `main.ts`, but for BullMQ. */
+export class AgentProcess {
+  private constructor(
+    readonly gate: GatedProcess,
+    readonly parts: AgentParts,
+    private readonly watch: ContainerWatch,
+    private readonly reportNode: () => Promise<void>,
+    private readonly close: () => void,
+  ) {}
+
+  static async start({ node, address }: FakeEngine, { redisUrl, registryUrl, line, weaken }: AgentSurroundings): Promise<AgentProcess> {
+    const commands = connectRedis(redisUrl, { purpose: 'requests', name: node.name, logger: silentLogger });
+    const events = connectRedis(redisUrl, { purpose: 'workers', name: node.name, logger: silentLogger });
+    await whenReady(commands);
+    const client = new RegistryClient({ url: registryUrl, login: LOGIN });
+    const settings = { ...agentSettings, HOST_PROC: node.hostProc };
+    const gate = new GatedProcess(node.name);
+    const { engine, registry, store, care, epoch } = weaken({
+      engine: gate.gate('engine', await Engine.connect({ ...address, registryUrl: REGISTRY, registryLogin: LOGIN })),
+      registry: gate.gate('registry', client),
+      store: gate.gate('redis', new SessionStore(commands)),
+      care: gate.gate('redis', new SnapshotCare(commands)),
+      epoch: gate.gate('redis', new Epoch(commands)),
+    });
+    const parts: AgentParts = {
+      nodeId: node.id,
+      isManager: node.role === 'manager',
+      settings,
+      engine,
+      registry,
+      baseImage: new BaseImage({ registry, settings }),
+      store,
+      reports: gate.gate('redis', new NodeReports(commands)),
+      care,
+      epoch,
+      queues: gate.gate('redis', line),
+      freezer: new Freezer({ engine, store, logger: silentLogger }),
+      idleClock: new IdleClock({ engine, store, settings, logger: silentLogger }),
+      disk: () => Promise.resolve({ totalBytes: 1e12, freeBytes: 9e11 }),
+      underWay: new WorkUnderWay(),
+      logger: silentLogger,
+    };
+    const stopping = new AbortController();
+    const watch = new ContainerWatch(parts, stopping.signal);
+    const close = (): void => {
+      stopping.abort();
+      commands.disconnect();
+      events.disconnect();
+      void client.close().catch(() => undefined);
+    };
+    const agent = new AgentProcess(gate, parts, watch, createNodeReporter(parts), close);
+    await subscribeToSessions(
+      events,
+      (event) => {
+        if (gate.isDead) return;
+        parts.underWay.noticed(event);
+        void parts.epoch.hear(event).catch(() => undefined);
+        if (event.kind === 'move' && event.state === 'running' && event.node_id === node.id) void watch.thaw(event.session_id).catch(() => undefined);
+      },
+      () => void watch.recall().then(() => watch.resync()).catch(() => undefined),
+    );
+    await watch.recall();
+    followContainers(parts, watch, stopping.signal, async () => void (await watch.resync()));
+    return agent;
+  }
+
+  /** True for the jobs of the queues that this agent takes from. */
+  takes({ queue }: Job): boolean {
+    return queue === nodeQueueOf(this.parts.nodeId) || (queue === SWARM_QUEUE && this.parts.isManager);
+  }
+
+  /** Does one job as its worker would. */
+  handle({ name, payload }: Job, context: JobContext): Promise<void> {
+    const { parts } = this;
+    switch (name) {
+      case swarmJobs.start.name:
+        return startSession(parts, swarmJobs.start.payload.parse(payload), context);
+      case swarmJobs.retire.name:
+        return retireGeneration(parts, swarmJobs.retire.payload.parse(payload));
+      case swarmJobs.erase.name:
+        return eraseSession(parts, swarmJobs.erase.payload.parse(payload));
+      case nodeJobs.hibernate.name:
+        return hibernateSession(parts, nodeJobs.hibernate.payload.parse(payload), context);
+      case nodeJobs.dropImage.name:
+        return dropImages(parts, nodeJobs.dropImage.payload.parse(payload), context);
+      case nodeJobs.dropContainer.name:
+        return dropContainer(parts, nodeJobs.dropContainer.payload.parse(payload));
+      case nodeJobs.prepull.name:
+        return parts.engine.pullImage(nodeJobs.prepull.payload.parse(payload).image);
+      default:
+        throw new Error(`nobody takes ${name}`);
+    }
+  }
+
+  /** The rounds that come by themselves: report, resync, idle clock, slow starts. */
+  async report(): Promise<void> {
+    if ((await this.parts.epoch.look()) === 'rewound') await this.parts.epoch.close();
+    await this.reportNode();
+  }
+
+  async resync(): Promise<void> {
+    const running: RunningContainer[] = await this.watch.resync();
+    await this.parts.idleClock.lookAtAll(running);
+    if (this.parts.isManager) await lookAtSlowStarts(this.parts);
+  }
+
+  /** kill -9 */
+  kill(): void {
+    this.gate.die();
+    this.close();
+  }
+}

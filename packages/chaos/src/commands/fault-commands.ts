@@ -1,0 +1,152 @@
+import type { PushFault, RegistryFault } from '@vibe/testkit';
+import { type NodeName, TTL_MS } from '../installation';
+import type { Life, People } from '../life';
+import type { World } from '../world';
+import { type Command, command } from './command';
+
+const workersOnly = (name: NodeName): boolean => name !== 'manager';
+
+export const containerEnds = (n: number): Command =>
+  command(`the container of session ${n} is killed`, async (people, world) => {
+    const life = people.life(n);
+    const [alive] = life ? world.containersOf(life.id).filter(({ container }) => container.isAlive) : [];
+    if (!life || !alive) return;
+    world.noteFault('container killed');
+    // One that is frozen has all that was acknowledged in its layer: its end takes nothing away.
+    if (alive.container.status === 'running' && (await world.store.get(life.id))?.state !== 'waking') life.forgive('its container was killed');
+    alive.container.end();
+  });
+
+/** A restart of the Engine ends all that runs on its node; the layers stay. */
+export const engineRestarts = (name: NodeName): Command =>
+  command(`the Engine of ${name} restarts`, async (people, world) => {
+    const node = world.node(name);
+    if (node.state !== 'ready') return;
+    world.noteFault('Engine restarted');
+    for (const container of [...node.containers.values()].filter(({ isAlive }) => isAlive)) {
+      const life = people.of(container.labels['vibe.session'] ?? '');
+      if (container.status === 'running' && life && (await world.store.get(life.id))?.state !== 'waking') life.forgive('its Engine was restarted');
+      container.end();
+    }
+  });
+
+async function forgiveOn(people: People, world: World, name: NodeName): Promise<void> {
+  const here = (life: Life): boolean => world.containersOf(life.id).some(({ node }) => node.name === name);
+  for (const life of people.lives.filter(here)) {
+    if ((await world.store.get(life.id))?.state !== 'hibernated') life.forgive('its node went down');
+  }
+}
+
+export const nodeDown = (name: NodeName): Command =>
+  command(`the node ${name} goes down`, async (people, world) => {
+    const node = world.node(name);
+    if (!workersOnly(name) || node.state === 'down') return;
+    world.noteFault('node down');
+    await forgiveOn(people, world, name);
+    for (const agent of world.agentsOn(name)) agent.kill();
+    world.fake.swarm.nodeDown(node);
+  });
+
+export const nodeBack = (name: NodeName): Command =>
+  command(`the node ${name} comes back`, async (_people, world) => bringBack(world, name));
+
+/** The node is there again, with an agent. */
+export async function bringBack(world: World, name: NodeName): Promise<void> {
+  const node = world.node(name);
+  if (node.state === 'down') world.fake.swarm.nodeBack(node);
+  if (world.agentsOn(name).length === 0) await world.startAgent(name);
+}
+
+export const agentDies = (name: NodeName): Command =>
+  command(`the agent on ${name} is killed and started again`, async (_people, world) => {
+    const living = world.agentsOn(name);
+    if (world.node(name).state === 'down') return;
+    world.noteFault('agent killed');
+    for (const agent of living) agent.kill();
+    await world.startAgent(name);
+  });
+
+export const secondAgent = (name: NodeName): Command =>
+  command(`a second agent starts on ${name}`, async (_people, world) => {
+    if (world.node(name).state === 'down' || world.agentsOn(name).length > 1) return;
+    world.noteFault('second agent');
+    await world.startAgent(name);
+  });
+
+export const registryDown: Command = command('the registry goes down', async (_people, world) => {
+  world.noteFault('registry down');
+  await world.ground.registry.down();
+});
+
+export const registryFails = (calls: RegExp, fault: RegistryFault): Command =>
+  command(`the registry answers ${String(calls)} with ${JSON.stringify(fault)}`, async (_people, world) => {
+    world.noteFault(typeof fault === 'string' ? `registry: ${fault}` : `registry: ${fault.status}`);
+    world.ground.registry.fault(calls, fault);
+  });
+
+export const registryUp: Command = command('the registry is well', async (_people, world) => {
+  world.ground.registry.clearFaults();
+  await world.ground.registry.up();
+});
+
+export const pushGoesWrong = (name: NodeName, fault: PushFault | null): Command =>
+  command(`pushes from ${name}: ${fault ?? 'well'}`, async (_people, world) => {
+    if (fault) world.noteFault(`push ${fault}`);
+    world.node(name).pushFault = fault;
+  });
+
+export const eventsAreLost = (name: NodeName, isLost: boolean): Command =>
+  command(`events of ${name} are ${isLost ? 'lost' : 'told again'}`, async (_people, world) => {
+    if (isLost) world.noteFault('events lost');
+    world.node(name).isEventful = !isLost;
+  });
+
+/** Somebody thaws the frozen container by hand, and its user types on. Not past the commit point: there nothing can help. */
+export const strayThaw = (n: number): Command =>
+  command(`the frozen container of session ${n} is thawed by hand`, async (people, world) => {
+    const life = people.life(n);
+    const frozen = life && world.containersOf(life.id).find(({ container }) => container.status === 'paused');
+    if (!life || !frozen || (await world.store.get(life.id))?.state !== 'hibernating' || world.stalledCalls > 0) return;
+    world.noteFault('stray thaw');
+    frozen.container.unpause();
+    life.hear(frozen.container);
+    life.type(frozen.container);
+  });
+
+export const redisRestarts: Command = command('Redis is killed and starts again', async (_people, world) => {
+  world.noteFault('Redis killed');
+  await world.ground.redisServer.kill();
+  await world.ground.redisServer.restart();
+  await world.redisIsBack();
+});
+
+export const redisIsEmptied: Command = command('Redis is emptied', async (_people, world) => {
+  world.noteFault('Redis emptied');
+  world.isRedisDoubtful = true;
+  await world.images.empty();
+});
+
+export const redisIsRewound = (moments: number): Command =>
+  command(`Redis is as it was ${moments + 1} moments ago`, async (_people, world) => {
+    if (!(await world.images.rewind(moments))) return;
+    world.noteFault('Redis rewound');
+    world.isRedisDoubtful = true;
+  });
+
+export const clockMoves = (ms: number): Command => command(`the clock moves by ${ms / 1_000} s`, async (_people, world) => world.skipClock(ms));
+
+/** Long enough for what sleeps to expire. */
+export const aWeekPasses: Command = command('a week passes', async (people, world) => {
+  world.noteFault('expiry');
+  for (const life of people.lives) {
+    const state = (await world.store.get(life.id))?.state;
+    if (state !== 'running') life.forgive('it slept for a week');
+  }
+  await world.skipClock(TTL_MS + 3_600_000);
+});
+
+/** Somebody leaves something with our labels, and no record of it. */
+export const orphanIsMade = (kind: 'image' | 'repository' | 'secret'): Command =>
+  command(`an orphan is made: ${kind}`, async (_people, world) => {
+    if (await world.makeOrphan(kind)) world.noteFault(`orphan: ${kind}`);
+  });

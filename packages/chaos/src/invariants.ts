@@ -1,0 +1,130 @@
+import { type SessionRecord, repositoryOf, stateTable } from '@vibe/contracts';
+import { readAudit } from '@vibe/session-store';
+import { downloadImage, mergeLayers } from '@vibe/testkit';
+import { BrokenPromise } from './broken';
+import { LOGIN, SESSIONS_PER_USER } from './installation';
+import type { Life, People } from './life';
+import type { World } from './world';
+
+const AUDIT_MAX = 10_000;
+
+const isUp = (world: World): boolean => world.ground.redis.status === 'ready';
+
+/** What holds at every moment, whatever has just happened. */
+export async function holdAlways(people: People, world: World): Promise<void> {
+  for (const life of people.lives) await holdLife(life, world);
+  if (world.isRedisDoubtful || !isUp(world)) return;
+  for (const userId of new Set(people.lives.map((life) => life.userId))) {
+    const held = (await world.store.listByUser(userId)).filter(({ state }) => stateTable[state].countsInQuota).length;
+    if (held > SESSIONS_PER_USER) throw new BrokenPromise('broken', `I4: ${userId} holds ${held} sessions`);
+  }
+}
+
+async function holdLife(life: Life, world: World): Promise<void> {
+  const all = world.containersOf(life.id);
+  const tasks = new Set(world.fake.swarm.tasks.map(({ containerId }) => containerId));
+  const live = all.filter(({ container, node }) => container.isAlive && node.state === 'ready' && tasks.has(container.id));
+  if (live.length > 1) throw new BrokenPromise('broken', `I3: session ${life.id} has ${live.length} live containers`);
+  const record = isUp(world) ? await world.store.get(life.id) : null;
+  const running = all.filter(({ container, node }) => container.status === 'running' && node.state === 'ready');
+  for (const { container } of running) {
+    const gen = Number(container.labels['vibe.gen']);
+    if (record?.state === 'hibernated' && record.gen === gen && !world.isRedisDoubtful && life.excuse === null) {
+      throw new BrokenPromise('broken', `I1: session ${life.id} is hibernated, and its container of generation ${gen} runs`);
+    }
+    if (record?.state === 'running' && record.gen === gen) {
+      life.wasOpen = true;
+      life.highestGen = Math.max(life.highestGen, gen);
+    }
+    if (gen === life.highestGen && life.wasOpen && record?.state !== 'waking') life.hear(container);
+  }
+}
+
+/** What holds when everything is well again and nothing is under way: I1 to I8. */
+export async function holdAtRest(people: People, world: World): Promise<void> {
+  for (const life of people.lives) await holdEnd(life, world);
+  await holdAudit(world);
+  await holdShelf(world);
+}
+
+/** I5, in the registry: each session has the snapshot that its record names, and no other. */
+async function holdShelf(world: World): Promise<void> {
+  const { store } = world.ground.registry;
+  for (const record of await world.store.getMany(await world.store.allIds())) {
+    const tags = [...(store.repository(repositoryOf(record.id))?.tags ?? [])];
+    const strange = tags.filter(([, digest]) => digest !== record.snapshot_digest).map(([tag]) => tag);
+    if (strange.length > 0) throw new BrokenPromise('orphans', `I5: the registry still has ${strange.join(', ')} of session ${record.id}, which is ${record.state}`);
+  }
+}
+
+async function holdEnd(life: Life, world: World): Promise<void> {
+  const record = await world.store.get(life.id);
+  if (!record) {
+    if (life.wasOpen && life.excuse === null) throw new BrokenPromise('lost', `I1: session ${life.id} is gone without a word`);
+    return;
+  }
+  if (record.gen < life.highestGen && life.excuse === null) throw new BrokenPromise('broken', `I6: session ${life.id} went back from generation ${life.highestGen} to ${record.gen}`);
+  switch (record.state) {
+    case 'running':
+      return holdRunning(life, record, world);
+    case 'hibernated':
+      return holdHibernated(life, record, world);
+    case 'lost':
+    case 'failed':
+      if (record.reason === undefined) throw new BrokenPromise('broken', `I1: session ${life.id} is ${record.state} and does not say why`);
+      if (life.wasOpen && life.excuse === null) throw new BrokenPromise('lost', `I1: session ${life.id} is ${record.state}: ${record.reason}`);
+      return;
+    case 'creating':
+    case 'hibernating':
+    case 'waking':
+    case 'deleting':
+      throw new BrokenPromise('stuck', `I1: session ${life.id} is ${record.state} for ever (${record.step ?? 'no step'}, ${record.reason ?? 'no reason'})`);
+  }
+}
+
+function holdRunning(life: Life, record: SessionRecord, world: World): void {
+  const mine = world.containersOf(life.id).filter(({ container }) => container.isAlive);
+  const [only] = mine;
+  if (!only || mine.length > 1 || only.container.id !== record.container_id) throw new BrokenPromise(life.excuse === null ? 'lost' : 'broken', `I1: session ${life.id} is running, and ${mine.length} containers of it live`);
+  if (only.container.status !== 'running') throw new BrokenPromise('stuck', `I1: session ${life.id} is running, and its container is ${only.container.status}`);
+  life.require(only.container.files);
+}
+
+async function holdHibernated(life: Life, record: SessionRecord, world: World): Promise<void> {
+  if (world.containersOf(life.id).length > 0) throw new BrokenPromise('orphans', `I1: session ${life.id} is hibernated and has a container`);
+  const source = { repository: repositoryOf(life.id), reference: record.snapshot_digest ?? '' };
+  const image = await downloadImage({ url: world.ground.registry.url, login: LOGIN }, source).catch((error: unknown) => {
+    throw new BrokenPromise(life.excuse === null ? 'lost' : 'broken', `I1: the snapshot of session ${life.id} is not in the registry: ${String(error)}`);
+  });
+  life.require(mergeLayers(image.layers));
+}
+
+/** I8: one entry a move. An adopted record begins a new chain. */
+async function holdAudit(world: World): Promise<void> {
+  const last = new Map<string, { rev: number; state: string }>();
+  for (const { session, action, rev, from, to } of (await readAudit(world.ground.redis, AUDIT_MAX)).reverse()) {
+    const before = last.get(session);
+    if (action === 'move' && before && (before.rev + 1 !== Number(rev) || before.state !== from)) {
+      throw new BrokenPromise('broken', `I8: session ${session} went from ${before.state} (rev ${before.rev}) to ${to} (rev ${rev}) without an entry between`);
+    }
+    if (action === 'remove') last.delete(session);
+    else last.set(session, { rev: Number(rev), state: to });
+  }
+  for (const [session, { rev, state }] of last) {
+    const record = await world.store.get(session);
+    if (record?.rev !== rev || record.state !== state) throw new BrokenPromise('broken', `I8: session ${session} is ${record?.state ?? 'gone'} (rev ${record?.rev ?? 0}), its last entry says ${state} (rev ${rev})`);
+  }
+}
+
+/** Nothing of any session is left anywhere: after all were deleted. */
+export function holdNothingLeft(world: World): void {
+  const { swarm } = world.fake;
+  const left = [
+    ...swarm.services.map(({ spec }) => `service ${spec.Name}`),
+    ...swarm.secrets.map(({ name }) => `secret ${name}`),
+    ...swarm.nodes.flatMap((node) => [...node.containers.values()].map(({ name }) => `container ${name} on ${node.name}`)),
+    ...swarm.nodes.flatMap((node) => node.images.listed().filter(({ config }) => config.Labels['vibe.session'] !== undefined).map((image) => `image ${[...image.tags, ...image.digests].join(' ')} on ${node.name}`)),
+    ...world.ground.registry.store.names().flatMap((name) => (name === 'vibe-terminal' ? [] : [...(world.ground.registry.store.repository(name)?.tags.keys() ?? [])].map((tag) => `tag ${name}:${tag}`))),
+  ];
+  if (left.length > 0) throw new BrokenPromise('orphans', `I5: after everything was deleted there is still: ${left.join(', ')}`);
+}

@@ -1,0 +1,77 @@
+import { stateTable } from '@vibe/contracts';
+import { BrokenPromise } from './broken';
+import { workOnce } from './commands/work-commands';
+import { bringBack } from './commands/fault-commands';
+import { NODES } from './installation';
+import type { World } from './world';
+
+/** Rounds of a minute each: longer than every deadline and every wait for another try. */
+const ROUNDS_MAX = 45;
+const ROUND_MS = 61_000;
+const JOBS_MAX = 200;
+/** A state of rest is one that a whole further round leaves as it is, twice: sightings need two. */
+const STILL_ROUNDS = 2;
+
+/** Every fault ends: what was down is up, what was dead is replaced, what hung goes on and finds the world changed. */
+export async function calm(world: World): Promise<void> {
+  const { registry } = world.ground;
+  registry.clearFaults();
+  await registry.up();
+  for (const name of NODES) {
+    await bringBack(world, name);
+    Object.assign(world.node(name), { pushFault: null, isEventful: true });
+  }
+  world.wakeStalled();
+  await world.quiet();
+}
+
+async function drain(world: World): Promise<void> {
+  for (let jobs = 0; await workOnce(world, 0, null); jobs += 1) {
+    if (jobs > JOBS_MAX) throw new BrokenPromise('stuck', `the queue never ends: ${world.line.image().map(({ id }) => id).join(', ')}`);
+    await world.quiet();
+  }
+}
+
+/** One minute of everybody's rounds. */
+async function round(world: World): Promise<void> {
+  for (const agent of world.agents.filter(({ gate }) => !gate.isDead)) {
+    await agent.gate.work(null, async () => {
+      await agent.resync();
+      await agent.report();
+    });
+  }
+  await world.quiet();
+  const { reaper } = world;
+  await reaper.gate.work(null, async () => {
+    if (!(await reaper.look())) return;
+    for (const tick of ['deadlines', 'reconcile', 'registryCare'] as const) await reaper.tick(tick);
+  });
+  await drain(world);
+  await world.quiet();
+}
+
+/** What is still on its way, in words; null at rest. */
+async function underWay(world: World): Promise<string | null> {
+  if (!(await world.reaper.look())) return 'the rebuild';
+  const records = await world.store.getMany(await world.store.allIds());
+  const working = records.filter(({ state }) => stateTable[state].isWork);
+  if (working.length > 0) return working.map(({ id, state, step, reason }) => `${id} is ${state} (${step ?? 'no step'}: ${reason ?? 'no reason'})`).join(', ');
+  const plan = await world.reaper.plan();
+  if (plan === null) return 'no manager tells of the Swarm';
+  if (plan.length > 0) return plan.map(({ kind, why }) => `${kind}: ${why}`).join(', ');
+  return world.line.length > 0 ? 'jobs wait' : null;
+}
+
+/** Lets minutes pass until nothing is under way any more. @throws BrokenPromise when it never is */
+export async function settle(world: World): Promise<void> {
+  let last = '';
+  for (let rounds = 0, still = 0; rounds < ROUNDS_MAX; rounds += 1) {
+    await round(world);
+    const open = await underWay(world);
+    still = open === null ? still + 1 : 0;
+    if (still >= STILL_ROUNDS) return;
+    last = open ?? last;
+    await world.skipClock(ROUND_MS);
+  }
+  throw new BrokenPromise('stuck', `after ${ROUNDS_MAX} minutes there is still: ${last}`);
+}
