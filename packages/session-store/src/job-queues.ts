@@ -2,6 +2,12 @@ import { type AnyJobDefinition, type JobDefinition, type PayloadOf, jobToAdd } f
 import { type Job, Queue, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 
+/**
+ * How long a job stays with a process that no longer says that it works on it, in ms; looked at as often. A start has 60 s in
+ * all: with BullMQ's own 30 s and 30 s it would fail because one agent died.
+ */
+const LOCK_MS = 10_000;
+
 /** Adds jobs by the catalog. One BullMQ queue a name, opened at first use. */
 export class JobQueues {
   private readonly open = new Map<string, Queue>();
@@ -69,6 +75,6 @@ export function createJobWorker<Catalog extends Record<string, AnyJobDefinition>
       if (!payload.success) throw new UnrecoverableError(`bad payload for ${job.name}: ${payload.error.message}`);
       await known.handle(payload.data, { signal, job, token });
     },
-    { ...settings, connection },
+    { lockDuration: LOCK_MS, stalledInterval: LOCK_MS, ...settings, connection },
   );
 }

@@ -1,4 +1,5 @@
 import { SWARM_QUEUE, type SessionRecord, TERMINAL_PORT, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
+import { failpoint } from '@vibe/platform';
 import { ACTOR, type AgentParts } from './agent-parts';
 import type { RunningContainer } from './idle-clock';
 import { whenListening } from './listening-port';
@@ -43,6 +44,7 @@ export class ContainerWatch {
       store.progress({ id, rev: record.rev, set: { ...where, step: 'starting' } }),
     ]);
     if (!isOpen) return;
+    await failpoint('start.before-running');
     const moved = await store.move({
       id,
       rev: record.rev,
@@ -52,6 +54,7 @@ export class ContainerWatch {
       set: { ...where, wish_node: null, failures: null, retry_after: null, missing_since: null, hibernate_reason: null },
     });
     if (moved.outcome === 'stale') return;
+    await failpoint('start.after-running');
     this.known.set(containerId, { sessionId: id, gen });
     logger.info('terminal open', { session_id: id, gen, rev: moved.record.rev, ms: moved.record.state_since - record.state_since });
   }
@@ -88,6 +91,7 @@ export class ContainerWatch {
   private async lose(record: SessionRecord, reason: string): Promise<void> {
     const moved = await this.parts.store.move({ id: record.id, rev: record.rev, to: 'lost', actor: ACTOR, reason, set: { container_id: null, task_name: null, service_id: null } });
     if (moved.outcome === 'stale') return;
+    await failpoint('lose.after-move');
     this.parts.logger.warn('session lost', { session_id: record.id, gen: record.gen, reason });
     await this.parts.queues.add(SWARM_QUEUE, swarmJobs.retire, retirementOf(record, moved.record.rev));
   }

@@ -15,11 +15,13 @@ export async function retireGeneration(parts: AgentParts, payload: PayloadOf<typ
   const { engine, store } = parts;
   const record = await store.get(payload.session_id);
   if (record?.gen === payload.gen && stateTable[record.state].holdsContainer) return;
+  await failpoint('retire.before-service');
   if (payload.service_id !== null) await engine.removeService(payload.service_id);
   const left = await engine.findSessionService(payload.session_id);
   if (left && left.gen <= payload.gen) await engine.removeService(left.service_id);
   await failpoint('retire.after-service');
   await engine.removeSessionSecrets(payload.session_id, { upToGen: payload.gen });
+  await failpoint('retire.after-secret');
 }
 
 /**
@@ -32,6 +34,7 @@ export async function eraseSession(parts: AgentParts, { session_id, rev }: Sessi
   if (record?.rev !== rev || record.state !== 'deleting') return;
   await store.progress({ id: session_id, rev, set: { step: 'erasing' }, deadlineMs: stateTable.deleting.deadlineMs ?? 0 });
 
+  await failpoint('erase.before-service');
   const service = await engine.findSessionService(session_id);
   if (service) await engine.removeService(service.service_id);
   await engine.removeSessionSecrets(session_id, { upToGen: Infinity });
@@ -43,8 +46,11 @@ export async function eraseSession(parts: AgentParts, { session_id, rev }: Sessi
   const holding = record.nodes.filter((node) => members.has(node));
   for (const gone of record.nodes.filter((node) => !members.has(node))) await store.forgetNode({ id: session_id, rev, nodeId: gone });
   for (const node of holding) await queues.add(nodeQueueOf(node), nodeJobs.dropImage, { session_id, rev, digest: null });
+  await failpoint('erase.after-node-jobs');
   if (holding.length > 0) return;
+  await failpoint('erase.before-remove');
   await store.remove({ id: session_id, rev, actor: ACTOR });
+  await failpoint('erase.after-remove');
   logger.info('erased', { session_id, rev });
 }
 
@@ -86,5 +92,6 @@ export async function dropImages(parts: AgentParts, payload: PayloadOf<typeof no
   await failpoint('erase.after-images');
   if (digest !== null) return;
   const left = await store.forgetNode({ id: session_id, rev, nodeId });
+  await failpoint('erase.after-confirm');
   if (left === 0) await queues.add(SWARM_QUEUE, swarmJobs.erase, { session_id, rev });
 }

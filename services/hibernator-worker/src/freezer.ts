@@ -1,5 +1,5 @@
 import type { SessionRecord } from '@vibe/contracts';
-import { type Logger, isCoded } from '@vibe/platform';
+import { type Logger, failpoint, isCoded } from '@vibe/platform';
 import type { SessionStore } from '@vibe/session-store';
 import type { Engine } from '@vibe/swarm';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -50,6 +50,7 @@ export class Freezer {
   private async freezeOnce(record: SessionRecord, containerId: string): Promise<'frozen' | 'stale'> {
     const now = await this.parts.store.get(record.id);
     if (now?.rev !== record.rev || now.state !== 'hibernating') return 'stale';
+    await failpoint('hibernate.before-freeze');
     const outcome = await this.parts.engine.pauseContainer(containerId);
     if (outcome !== 'paused') throw new Error(`the container could not be frozen: it is ${outcome}`);
     return 'frozen';
@@ -60,7 +61,9 @@ export class Freezer {
     return this.alone(containerId, async () => {
       const now = await this.parts.store.get(sessionId);
       if (now?.state !== 'running' || now.gen !== gen) return;
+      await failpoint('thaw.before-unpause');
       if (await this.parts.engine.unpauseContainer(containerId)) this.parts.logger.info('thawed', { session_id: sessionId, gen });
+      await failpoint('thaw.after-unpause');
     });
   }
 }

@@ -58,6 +58,7 @@ async function sleep(parts: AgentParts, record: SessionRecord, containerId: stri
 
   if (container.state === 'running') {
     await step('saving');
+    await failpoint('hibernate.before-save');
     await saveShell(parts, containerId, container.pid);
     await failpoint('hibernate.after-save');
   }
@@ -83,6 +84,7 @@ async function sleep(parts: AgentParts, record: SessionRecord, containerId: stri
   });
   await failpoint('hibernate.after-commit-point');
   await parts.queues.add(SWARM_QUEUE, swarmJobs.retire, retirementOf(record, retired.rev));
+  await failpoint('hibernate.after-retire-job');
   parts.logger.info('hibernated', { session_id: id, gen: record.gen, rev: retired.rev, digest: snapshot.digest, bytes: snapshot.bytes });
 }
 
@@ -156,6 +158,7 @@ async function mayGoOn({ engine }: AgentParts, containerId: string): Promise<boo
 
 /** A failed attempt ends by a move back to running; the next one waits longer each time. */
 async function giveUp(parts: AgentParts, record: SessionRecord, error: unknown): Promise<void> {
+  await failpoint('hibernate.before-give-up');
   const failures = record.failures + 1;
   const waitMs = Math.min(RETRY_FIRST_MS * 2 ** (failures - 1), RETRY_LONGEST_MS);
   const reason = error instanceof CannotSleep ? `It could not be put to sleep: ${error.message}.` : 'It could not be put to sleep: its snapshot could not be stored safely. It will be tried again.';

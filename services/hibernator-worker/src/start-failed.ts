@@ -1,4 +1,5 @@
 import { SWARM_QUEUE, type SessionRecord, retirementOf, swarmJobs } from '@vibe/contracts';
+import { failpoint } from '@vibe/platform';
 import { ACTOR, type AgentParts } from './agent-parts';
 
 const RETRY_FIRST_MS = 5_000;
@@ -47,6 +48,7 @@ async function leave(parts: Parts, record: SessionRecord, move: { to: 'failed' |
     ...(move.to === 'hibernated' ? { deadlineMs: parts.settings.HIBERNATED_TTL_DAYS * 86_400_000 } : {}),
   });
   if (moved.outcome === 'stale') return;
+  await failpoint('start.after-failed-move');
   parts.logger.warn('start failed', { session_id: record.id, gen: record.gen, rev: record.rev, to: move.to, reason: move.reason });
   await parts.queues.add(SWARM_QUEUE, swarmJobs.retire, retirementOf(record, moved.record.rev));
 }

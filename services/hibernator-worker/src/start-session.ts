@@ -27,9 +27,11 @@ export async function startSession(parts: AgentParts, { session_id, rev }: Sessi
 
   const image = await imageOf(parts, record);
   if (image === null) return;
+  await failpoint('start.after-image');
   const serviceId = await createService(parts, record, image);
   await failpoint('start.after-create');
   if (serviceId !== null) await store.progress({ id: session_id, rev, set: { service_id: serviceId } });
+  await failpoint('start.after-noted');
 }
 
 /** At most so many starts a node are asked for and not yet running: beyond that every start gets slower. */
@@ -98,5 +100,6 @@ async function createService(parts: AgentParts, record: SessionRecord, image: st
     if (there.gen === gen) return there.service_id;
     if (there.gen > gen) return null;
     await engine.removeService(there.service_id);
+    await failpoint('start.after-older-service');
   }
 }

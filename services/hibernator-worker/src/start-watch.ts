@@ -1,4 +1,5 @@
 import { SWARM_QUEUE, type SessionRecord, retirementOf, swarmJobs } from '@vibe/contracts';
+import { failpoint } from '@vibe/platform';
 import { ACTOR, type AgentParts } from './agent-parts';
 import { startFailed } from './start-failed';
 
@@ -44,7 +45,10 @@ async function wakeElsewhere(parts: AgentParts, record: SessionRecord): Promise<
     deadlineMs: settings.HIBERNATED_TTL_DAYS * 86_400_000,
   });
   if (back.outcome === 'stale') return;
+  await failpoint('elsewhere.after-move-back');
   await queues.add(SWARM_QUEUE, swarmJobs.retire, retirementOf(record, back.record.rev));
+  await failpoint('elsewhere.after-retire-job');
   const again = await store.move({ id: record.id, rev: back.record.rev, to: 'waking', actor: ACTOR, set: { gen: record.gen + 1, step: 'queued' } });
+  await failpoint('elsewhere.after-second-claim');
   if (again.outcome === 'moved') await queues.add(SWARM_QUEUE, swarmJobs.start, { session_id: record.id, rev: again.record.rev });
 }

@@ -1,17 +1,13 @@
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { SWARM_QUEUE, type SessionRecord, nodeJobs, nodeQueueOf, swarmJobs } from '@vibe/contracts';
 import { armFailpoints, hitFailpoints } from '@vibe/platform';
 import { Agents } from './agents';
+import { failpointsOf } from './failpoints-list';
 import { contextOf } from './job-line';
 
-/** Every failpoint in the agent's source, so that a new one is tested without anybody remembering it. */
-const source = join(__dirname, '../src');
-const failpoints = readdirSync(source)
-  .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
-  .flatMap((file) => [...readFileSync(join(source, file), 'utf8').matchAll(/failpoint\('([a-z.-]+)'\)/g)].map((match) => match[1] as string))
-  // The collection of the registry has tests of its own: collecting.test.ts.
-  .filter((name) => !name.startsWith('collect.'));
+/** Those on the way of every life; the others, and what dies or stands still as a process, are in failpoints-process.test.ts. */
+const failpoints = failpointsOf('hibernator-worker')
+  .filter(({ journey }) => journey === 'a whole life')
+  .map(({ name }) => name);
 
 /** A handler that takes longer than this hangs; one that is only slow is left behind as well, and must do no harm either. */
 const HANG_LOOK_MS = 1_000;
@@ -47,15 +43,16 @@ async function addAgain(id: string): Promise<void> {
   if (record.state === 'hibernated') await agents.line.add(SWARM_QUEUE, swarmJobs.retire, { ...work, gen: record.gen, service_id: null });
 }
 
-/** Breaks one stretch of a session's life at the failpoint, replaces the agents, lets the work go on. */
-async function broken(armed: string, id: string): Promise<void> {
-  armFailpoints(armed);
+const lookEverywhere = () => Promise.all([...agents.byName.values()].map(({ watch }) => watch.resync()));
+
+/** Breaks one stretch of a session's life where the failpoint is armed, and lets the work go on: with these agents or new ones. */
+async function broken(retriedBy: 'same' | 'other', id: string): Promise<void> {
   await drainBroken();
-  armFailpoints('');
-  await agents.replaceAll();
+  if (retriedBy === 'other') await agents.replaceAll();
   for (let round = 0; round < 3; round++) {
     await addAgain(id);
     await agents.drain();
+    await lookEverywhere();
   }
 }
 
@@ -66,22 +63,26 @@ async function sleepFor(record: SessionRecord): Promise<void> {
   await agents.drain();
 }
 
-describe.each(['throw', 'hang'] as const)('a handler that meets its end by a %s', (action) => {
+describe.each([
+  { action: 'throw', retriedBy: 'same' },
+  { action: 'throw', retriedBy: 'other' },
+  { action: 'hang', retriedBy: 'other' },
+] as const)('a handler that meets its end by a $action, its work taken up by the $retriedBy', ({ action, retriedBy }) => {
   it.each(failpoints)('at %s loses nothing and leaves nothing', async (name) => {
-    const armed = `${name}=${action}`;
+    armFailpoints(`${name}=${action}`);
     const { id } = await agents.claimCreate();
-    await broken(armed, id);
+    await broken(retriedBy, id);
     const record = await agents.until(id, 'running');
     agents.containerOf(id).type(`typed before ${name}`);
 
     await agents.claimSleep(record);
-    await broken(armed, id);
+    await broken(retriedBy, id);
     await sleepFor(record);
     const asleep = await agents.until(id, 'hibernated');
     await agents.fake.swarm.when('no container lives', () => agents.fake.swarm.containersOf(id).length === 0);
 
     await agents.claimWake(id);
-    await broken(armed, id);
+    await broken(retriedBy, id);
     await agents.until(id, 'running');
     expect(agents.containerOf(id).files.get('/home/vibe/workspace/typed')).toBe(`typed before ${name}\n`);
     expect((await agents.require(id)).gen).toBeGreaterThan(asleep.gen);
@@ -90,7 +91,7 @@ describe.each(['throw', 'hang'] as const)('a handler that meets its end by a %s'
     const moved = await agents.store.move({ id, rev: (await agents.require(id)).rev, to: 'deleting', actor: 'test' });
     expect(moved.outcome).toBe('moved');
     await addAgain(id);
-    await broken(armed, id);
+    await broken(retriedBy, id);
     expect(await agents.store.get(id)).toBeNull();
     expect(agents.fake.swarm.services.filter(({ spec }) => spec.Name.includes(id))).toEqual([]);
     expect(agents.fake.swarm.secrets.filter((secret) => secret.name.includes(id))).toEqual([]);

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { failpoint } from '@vibe/platform';
 import type { ReaperParts } from './reaper-parts';
 import { tryRebuild } from './rebuild';
 
@@ -23,6 +24,7 @@ export class EpochWatch {
       metrics.raise('rewound');
       logger.error('Redis was rewound: it is rebuilt from what the nodes and the registry hold');
       await epoch.close();
+      await failpoint('rebuild.after-close');
     }
     this.rebuild ??= await this.begin();
     const outcome = await tryRebuild(this.parts, signal);
@@ -40,6 +42,7 @@ export class EpochWatch {
   private async begin(): Promise<{ startedAt: number; remindedAt: number }> {
     const { epoch, reports, logger, metrics } = this.parts;
     if (!(await epoch.isBlank())) await reports.clear();
+    await failpoint('rebuild.after-clear');
     logger.warn('Redis holds no epoch: it is filled from what the nodes and the registry hold');
     metrics.setRebuilding(true);
     return { startedAt: performance.now(), remindedAt: -Infinity };

@@ -1,4 +1,5 @@
 import { SWARM_QUEUE, type SessionRecord, nodeJobs, nodeQueueOf, swarmJobs } from '@vibe/contracts';
+import { failpoint } from '@vibe/platform';
 import { oneByOne } from './one-by-one';
 import type { ReaperParts } from './reaper-parts';
 
@@ -12,6 +13,7 @@ export async function addLostJobs(parts: ReaperParts, signal: AbortSignal): Prom
   const ids = await store.inWork(OLDER_THAN_MS, AT_ONCE_MAX);
   const failed = await oneByOne(ids, { signal, logger, failure: 'a job could not be added again', fieldsOf: (id) => ({ session_id: id }) }, async (id) => {
     const record = await store.get(id);
+    await failpoint('reconcile.before-lost-job');
     if (record) await addJobOf(parts, record);
   });
   return { in_work_failed: failed };
