@@ -7,7 +7,7 @@ import { type InspectedContainer, type SessionContainer, cpuCounter, inspectCont
 import { type CallOptions, EngineConnection, type EngineOptions } from './engine-connection';
 import { type CommitOptions, type InspectedImage, commitContainer, inspectImage, listSnapshots, pullImage, pushImage, removeImage, removeSnapshot, tagImage } from './images';
 import { type NodeInfo, listNodes, nodeInfo } from './nodes';
-import { isRegistryAskedReadOnly, setRegistryReadOnly } from './registry-service';
+import { type ReadOnlyOptions, isRegistryAskedReadOnly, setRegistryReadOnly } from './registry-service';
 import { type SessionSecret, ensureSecret, listSessionSecrets, removeSessionSecrets } from './secrets';
 import { type CreatedService, type ServiceTask, createService, findSessionService, listSessionServices, removeService, tasksOfService } from './services';
 
@@ -73,7 +73,7 @@ export class Engine {
   isRegistryAskedReadOnly(serviceName: string, options?: CallOptions): Promise<boolean> {
     return isRegistryAskedReadOnly(this.connection, serviceName, options);
   }
-  setRegistryReadOnly(serviceName: string, isReadOnly: boolean, options?: CallOptions): Promise<void> {
+  setRegistryReadOnly(serviceName: string, isReadOnly: boolean, options: ReadOnlyOptions): Promise<boolean> {
     return setRegistryReadOnly(this.connection, serviceName, isReadOnly, options);
   }
   findCollector(options?: CallOptions): Promise<Collector | null> {

@@ -66,16 +66,22 @@ export async function isRegistryAskedReadOnly(connection: EngineConnection, name
   return service !== null && envOf(service).includes(READ_ONLY);
 }
 
+export type ReadOnlyOptions = CallOptions & { readonly isStillWanted: () => Promise<boolean> };
+
 /**
  * Asks that the registry be read-only, or writable again. Swarm then ends its task and starts another: for some seconds
  * nobody answers. Repeatable: what is as it should be is left alone, and so is a service that is not there.
+ * @param options.isStillWanted asked between the look and the update, which Swarm refuses when the service was changed since
+ *   the look: so whoever hangs anywhere here and wakes up late changes nothing. False = nothing was done
  */
-export async function setRegistryReadOnly(connection: EngineConnection, name: string, isReadOnly: boolean, options?: CallOptions): Promise<void> {
+export async function setRegistryReadOnly(connection: EngineConnection, name: string, isReadOnly: boolean, options: ReadOnlyOptions): Promise<boolean> {
   const seen = await inspectManaged(connection, name, options);
-  if (!seen) return;
+  if (!(await options.isStillWanted())) return false;
+  if (!seen) return true;
   const others = envOf(seen).filter((line) => !isReadOnlySetting(line));
   const Env = isReadOnly ? [...others, READ_ONLY] : others;
-  if (Env.length === envOf(seen).length && Env.every((line) => envOf(seen).includes(line))) return;
+  if (Env.length === envOf(seen).length && Env.every((line) => envOf(seen).includes(line))) return true;
   const { TaskTemplate } = seen.Spec;
   await updateManaged(connection, seen, { ...seen.Spec, TaskTemplate: { ...TaskTemplate, ContainerSpec: { ...TaskTemplate.ContainerSpec, Env } } }, options);
+  return true;
 }

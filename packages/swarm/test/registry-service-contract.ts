@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ServiceSpec } from 'dockerode';
 import { type EngineUnderTest, when } from './engine-under-test';
 
+const wanted = { isStillWanted: () => Promise.resolve(true) };
 const ENDED = ['complete', 'failed', 'shutdown', 'rejected'];
 
 /** What Swarm must do with the registry's service and with the one-shot that collects its garbage. */
@@ -37,23 +38,24 @@ export function registryServiceContract(get: () => EngineUnderTest): void {
     const { engine } = get();
     const runningTask = async () => (await engine.tasksOfService(serviceId)).find(({ state }) => state === 'running')?.taskId;
     const before = await runningTask();
+    expect(await engine.setRegistryReadOnly(registryService, true, { isStillWanted: () => Promise.resolve(false) })).toBe(false);
     expect(await engine.isRegistryAskedReadOnly(registryService)).toBe(false);
-    await engine.setRegistryReadOnly(registryService, true);
+    await engine.setRegistryReadOnly(registryService, true, wanted);
     expect(await engine.isRegistryAskedReadOnly(registryService)).toBe(true);
     const readOnly = await when('another task runs', async () => {
       const now = await runningTask();
       return now !== before && now;
     });
-    await engine.setRegistryReadOnly(registryService, true);
+    await engine.setRegistryReadOnly(registryService, true, wanted);
     expect(await runningTask()).toBe(readOnly);
-    await engine.setRegistryReadOnly(registryService, false);
+    await engine.setRegistryReadOnly(registryService, false, wanted);
     expect(await engine.isRegistryAskedReadOnly(registryService)).toBe(false);
     await when('a third task runs', async () => ![undefined, before, readOnly].includes(await runningTask()));
   });
 
   it('says by name that there is no such service', async () => {
     expect(await get().engine.isRegistryAskedReadOnly('no-such-registry')).toBe(false);
-    await get().engine.setRegistryReadOnly('no-such-registry', false);
+    expect(await get().engine.setRegistryReadOnly('no-such-registry', false, wanted)).toBe(true);
     await expect(get().engine.createCollector({ registryService: 'no-such-registry', run: 'aaaaaaaa' })).rejects.toMatchObject({ code: 'registry_service_missing' });
   });
 

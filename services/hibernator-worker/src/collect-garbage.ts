@@ -56,6 +56,12 @@ async function giveUp({ collection, logger }: CollectParts, at: Collection): Pro
   return collection.advance(at, 'opening', { set: { outcome: 'given_up', reason } });
 }
 
+/** Asked right before the registry is changed: nobody has taken the collection further meanwhile. */
+const isStillAt = ({ collection }: CollectParts, { run, step }: Collection) => async (): Promise<boolean> => {
+  const now = await collection.current();
+  return now?.run === run && now.step === step;
+};
+
 function fail({ collection, logger }: CollectParts, at: Collection, reason: string): Promise<Outcome> {
   logger.error('the registry could not be collected', { run: at.run, reason });
   return collection.advance(at, 'opening', { set: { outcome: 'failed', reason } });
@@ -82,7 +88,7 @@ async function close(parts: CollectParts, at: Collection): Promise<Outcome> {
     return fail(parts, at, error.message);
   }
   await failpoint('collect.after-prepare');
-  await engine.setRegistryReadOnly(registryService, true);
+  if (!(await engine.setRegistryReadOnly(registryService, true, { isStillWanted: isStillAt(parts, at) }))) return null;
   if ((await takesPushes(parts)) !== false) return 'wait';
   await failpoint('collect.after-read-only');
   return collection.advance(at, 'collecting');
@@ -117,7 +123,7 @@ async function open(parts: CollectParts, at: Collection): Promise<Outcome> {
   const { engine, collection, registryService, logger } = parts;
   if (!(await removeCollector(parts))) return 'wait';
   await failpoint('collect.after-removal');
-  await engine.setRegistryReadOnly(registryService, false);
+  if (!(await engine.setRegistryReadOnly(registryService, false, { isStillWanted: isStillAt(parts, at) }))) return null;
   if ((await takesPushes(parts)) !== true) return 'wait';
   await failpoint('collect.after-writable');
   const ended = await collection.end(at);

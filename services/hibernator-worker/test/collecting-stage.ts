@@ -37,6 +37,8 @@ export class CollectionStage {
   /** Whether the registry took pushes whenever a collector ran. */
   seenByCollectors: boolean[] = [];
   collectorPlan: 'ends' | 'hangs' | 'fails' = 'ends';
+  /** While true the registry does not do what its service's settings ask. */
+  isLagging = false;
   readonly collection: RegistryCollection;
 
   private constructor(readonly agents: Agents) {
@@ -62,11 +64,12 @@ export class CollectionStage {
     this.agents.line.waiting.length = 0;
     this.seenByCollectors = [];
     this.collectorPlan = 'ends';
+    this.isLagging = false;
   }
 
   private begin(container: FakeContainer): 'listens' | 'hangs' | { exitCode: number } {
     const { store } = this.agents.registry;
-    if (isOf(container, REGISTRY_SERVICE)) store.isReadOnly = container.env.includes('REGISTRY_STORAGE_MAINTENANCE_READONLY={"enabled":true}');
+    if (isOf(container, REGISTRY_SERVICE) && !this.isLagging) store.isReadOnly = container.env.includes('REGISTRY_STORAGE_MAINTENANCE_READONLY={"enabled":true}');
     if (!isOf(container, COLLECTOR)) return 'listens';
     this.seenByCollectors.push(!store.isReadOnly);
     if (this.collectorPlan === 'hangs') return 'hangs';

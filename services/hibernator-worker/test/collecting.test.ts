@@ -113,6 +113,25 @@ describe('collecting the registry', () => {
     await agents.store.move({ id: falling.id, rev: falling.rev, to: 'running', actor: 'test' });
   });
 
+  it('believes what the registry answers, not that Swarm took an update', async () => {
+    const { store } = agents.registry;
+    const look = async (times: number) => {
+      for (let looks = 0; looks < times; looks++) await agents.take(agents.line.waiting[0]!, contextOf()).catch(() => undefined);
+    };
+    stage.isLagging = true;
+    await stage.ask();
+    await stage.collectUntil(() => stage.parts().engine.isRegistryAskedReadOnly(REGISTRY_SERVICE));
+    await look(5);
+    expect([stage.seenByCollectors, (await stage.collection.current())?.step]).toEqual([[], 'closing']);
+    store.isReadOnly = true;
+    await stage.collectUntil(async () => (await stage.collection.current())?.step === 'opening');
+    await look(5);
+    expect(await stage.collection.current()).toMatchObject({ step: 'opening', outcome: 'collected' });
+    store.isReadOnly = false;
+    await agents.drain();
+    await stage.expectResumed();
+  });
+
   it('ends writable when the collector fails', async () => {
     stage.collectorPlan = 'fails';
     await stage.ask();
@@ -141,7 +160,7 @@ describe('collecting the registry', () => {
     stage.collectorPlan = 'hangs';
     await stage.ask();
     await stage.collectUntil(() => stage.seenByCollectors.length > 0);
-    await stage.parts().engine.setRegistryReadOnly(REGISTRY_SERVICE, false);
+    await stage.parts().engine.setRegistryReadOnly(REGISTRY_SERVICE, false, { isStillWanted: () => Promise.resolve(true) });
     await agents.fake.swarm.when('it takes pushes', () => !isReadOnly());
     await agents.drain();
     await stage.expectResumed();
@@ -187,5 +206,36 @@ describe('collecting the registry', () => {
     await agents.drain();
     await expect(stage.parts().engine.startCollector(late!)).rejects.toMatchObject({ details: { status: 404 } });
     expect(stage.seenByCollectors).toEqual([false]);
+  });
+
+  it.each([
+    ['before it looked', /^GET \/services\/vibe-state_registry/],
+    ['after it looked', /^POST \/services\/[^/]+\/update/],
+  ])('is not made writable by an agent that hung at the end of an earlier one, %s', async (_, call) => {
+    const endCollector = () => agents.fake.swarm.node('manager').containers.forEach((container) => container.name.startsWith(COLLECTOR) && container.end(0));
+    const hangingCollector = async (runs: number) => {
+      stage.collectorPlan = 'hangs';
+      await stage.ask();
+      await stage.collectUntil(() => stage.seenByCollectors.length === runs);
+    };
+    await hangingCollector(1);
+    endCollector();
+    armFailpoints('collect.after-removal=throw');
+    await stage.collectUntil(async () => (await stage.collection.current())?.step === 'opening' && stage.services(COLLECTOR).length === 0 && isReadOnly());
+    const held = agents.fake.engine('manager').http.hold(call);
+    const late = agents.take(agents.line.waiting[0]!, contextOf()).catch(() => undefined);
+    await held.reached;
+    await agents.drain();
+    await stage.expectResumed();
+
+    await hangingCollector(2);
+    held.release();
+    await late;
+    expect(await stage.parts().engine.isRegistryAskedReadOnly(REGISTRY_SERVICE)).toBe(true);
+    expect(isReadOnly()).toBe(true);
+    endCollector();
+    await agents.drain();
+    await stage.expectResumed();
+    expect(await stage.collection.last()).toMatchObject({ outcome: 'collected' });
   });
 });
