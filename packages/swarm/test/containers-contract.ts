@@ -59,6 +59,13 @@ export function containersContract(get: () => EngineUnderTest): void {
     expect((await engine.inspectContainer(containerId, { isSizeWanted: true }))?.sizeRw).toBeGreaterThanOrEqual(70_000);
   });
 
+  it('counts a sparse file by its apparent size, which is what a commit writes of it (F27)', async () => {
+    const { engine, writeHole } = get();
+    const { containerId } = await runSession();
+    await writeHole(containerId, '/home/hole', 8 << 20);
+    expect((await engine.inspectContainer(containerId, { isSizeWanted: true }))?.sizeRw).toBeGreaterThanOrEqual(8 << 20);
+  });
+
   it('freezes and thaws, any number of times', async () => {
     const { engine } = get();
     const { containerId } = await runSession();

@@ -13,6 +13,8 @@ export interface EngineUnderTest {
   /** Runs a container that is no task's, from the base image or another; its environment has `KEPT=yes`. Resolves with its id. */
   readonly run: (labels: Readonly<Record<string, string>>, image?: string) => Promise<string>;
   readonly write: (containerId: string, path: string, content: string) => Promise<void>;
+  /** A file that is one hole: `bytes` long, next to nothing on the disk. */
+  readonly writeHole: (containerId: string, path: string, bytes: number) => Promise<void>;
   readonly read: (containerId: string, path: string) => Promise<string>;
   readonly kill: (containerId: string) => Promise<void>;
   readonly remove: (containerId: string) => Promise<void>;

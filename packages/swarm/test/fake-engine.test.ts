@@ -36,6 +36,7 @@ async function startFake(): Promise<EngineUnderTest & { swarm: RunningFakeSwarm 
       return node.run({ name: `test-${node.containers.size}`, image, reference, labels, env: ['KEPT=yes'] }).id;
     },
     write: async (id, path, content) => container(id).write(path, content),
+    writeHole: async (id, path, bytes) => container(id).write(path, '\0'.repeat(bytes)),
     read: async (id, path) => container(id).files.get(path) ?? '',
     kill: async (id) => container(id).end(),
     remove: async (id) => node.removeContainer(container(id)),

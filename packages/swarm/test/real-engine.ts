@@ -40,6 +40,7 @@ async function underTest(docker: DockerCli, socketPath: string, registry: RealRe
       return id;
     },
     write: async (id, path, content) => void (await shell(id, 'printf %s "$2" > "$1"', path, content)),
+    writeHole: async (id, path, bytes) => void (await shell(id, 'truncate -s "$2" "$1"', path, String(bytes))),
     read: (id, path) => shell(id, 'cat "$1"', path),
     kill: async (id) => void (await docker(['kill', id])),
     remove: async (id) => void (await docker(['rm', '-f', id])),

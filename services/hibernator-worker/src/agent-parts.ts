@@ -2,6 +2,7 @@ import type { Logger } from '@vibe/platform';
 import type { RegistryClient } from '@vibe/registry';
 import type { Epoch, JobQueues, NodeReports, SessionStore, SnapshotCare } from '@vibe/session-store';
 import type { Engine } from '@vibe/swarm';
+import type { Alarms } from './alarms';
 import type { BaseImage } from './base-image';
 import type { Freezer } from './freezer';
 import type { IdleClock } from './idle-clock';
@@ -27,6 +28,7 @@ export interface AgentParts {
   /** Free and total bytes of the disk that the Engine writes to. */
   readonly disk: () => Promise<DiskSpace>;
   readonly underWay: WorkUnderWay;
+  readonly alarms: Alarms;
   readonly logger: Logger;
 }
 

@@ -2,6 +2,7 @@ import { type SessionRecord, SWARM_QUEUE, type SessionWork, retirementOf, stateT
 import { failpoint } from '@vibe/platform';
 import { type JobContext } from '@vibe/session-store';
 import { ACTOR, type AgentParts } from './agent-parts';
+import type { AgentAlarm } from './alarms';
 import { saveShell } from './save-shell';
 import { takeSnapshot } from './take-snapshot';
 import { MovedOn } from './work-under-way';
@@ -18,6 +19,13 @@ const DISK_MARGIN_BYTES = 512 * 1024 * 1024;
 /** Why a session cannot be put to sleep now; told to the user as it stands. */
 class CannotSleep extends Error {
   override readonly name = 'CannotSleep';
+
+  constructor(
+    readonly alarm: AgentAlarm,
+    message: string,
+  ) {
+    super(message);
+  }
 }
 
 /**
@@ -134,13 +142,16 @@ async function requireProgress(parts: AgentParts, record: SessionRecord, step: S
   }
 }
 
-/** Refused before the freeze, so that the session simply goes on. */
+/**
+ * Refused before the freeze, so that the session simply goes on. A commit writes the apparent size of the layer: holes are
+ * filled, so a sparse file counts whole.
+ */
 async function refuseWhatCannotSleep(parts: AgentParts, container: { sizeRw: number | null; image: string }): Promise<void> {
   const [image, disk] = await Promise.all([parts.engine.inspectImage(container.image), parts.disk()]);
-  if (image && image.layerCount >= LAYERS_MAX) throw new CannotSleep(`it is ${image.layerCount} layers deep and cannot go deeper; copy what matters to a new session`);
-  if (image?.hasVolumes) throw new CannotSleep('its image keeps data in volumes, which no snapshot holds; build the session image without VOLUME');
+  if (image && image.layerCount >= LAYERS_MAX) throw new CannotSleep('too_many_layers', `it is ${image.layerCount} layers deep and cannot go deeper; copy what matters to a new session`);
+  if (image?.hasVolumes) throw new CannotSleep('keeps_volumes', 'its image keeps data in volumes, which no snapshot holds; build the session image without VOLUME');
   const needed = (container.sizeRw ?? 0) + DISK_MARGIN_BYTES;
-  if (disk.freeBytes < needed) throw new CannotSleep('its node has too little free disk to save it; it goes on running');
+  if (disk.freeBytes < needed) throw new CannotSleep('disk_full', 'its node has too little free disk to save it; it goes on running');
 }
 
 async function lose(parts: AgentParts, record: SessionRecord, reason: string): Promise<void> {
@@ -170,5 +181,7 @@ async function giveUp(parts: AgentParts, record: SessionRecord, error: unknown):
     reason,
     set: { failures, retry_after: (await parts.store.now()) + waitMs },
   });
-  parts.logger.error('hibernation failed', { session_id: record.id, rev: record.rev, outcome: moved.outcome, failures, error });
+  const alarm = error instanceof CannotSleep ? error.alarm : 'hibernation_failed';
+  parts.alarms.raise(alarm);
+  parts.logger.error('hibernation failed', { alarm, session_id: record.id, rev: record.rev, outcome: moved.outcome, failures, error });
 }

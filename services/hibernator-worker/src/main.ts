@@ -4,6 +4,7 @@ import { RegistryClient } from '@vibe/registry';
 import { Epoch, JobQueues, NodeReports, RegistryCollection, SessionStore, SnapshotCare, createJobWorker, subscribeToSessions } from '@vibe/session-store';
 import { Engine } from '@vibe/swarm';
 import type { AgentParts } from './agent-parts';
+import { createAlarms } from './alarms';
 import { BaseImage } from './base-image';
 import { type CollectParts, collectGarbage, putRightForgottenCollection } from './collect-garbage';
 import { ContainerWatch } from './container-watch';
@@ -22,6 +23,8 @@ import { START_LOOK_MS, lookAtSlowStarts } from './start-watch';
 import { WorkUnderWay } from './work-under-way';
 
 const RESYNC_EVERY_MS = 5_000;
+/** Whatever was not heard of a session that came to run here is caught up with so often. */
+const RECALL_EVERY_MS = 60_000;
 const SWARM_JOBS_AT_ONCE = 16;
 const COLLECTION_LOOK_MS = 30_000;
 
@@ -61,6 +64,7 @@ async function start(service: ServiceParts<Settings>): Promise<void> {
     events,
     (event) => {
       parts.underWay.noticed(event);
+      parts.epoch.hear(event).catch(warn('epoch'));
       if (event.kind === 'move' && event.state === 'running' && event.node_id === parts.nodeId) watch.thaw(event.session_id).catch(warn('thaw'));
     },
     () => void watch.recall().then(resync).catch(warn('resync after a gap')),
@@ -72,6 +76,7 @@ async function start(service: ServiceParts<Settings>): Promise<void> {
   await watch.recall();
   followContainers(parts, watch, stopping, resync);
   repeatEvery(RESYNC_EVERY_MS, stopping, resync, warn('resync'));
+  repeatEvery(RECALL_EVERY_MS, stopping, () => watch.recall(), warn('recall'));
   repeatEvery(lookEveryMs(settings.IDLE_TIMEOUT_MINUTES), stopping, () => parts.idleClock.lookAtAll(running), warn('idle clock'));
   const reportNode = createNodeReporter(parts);
   repeatEvery(REPORT_EVERY_MS, stopping, () => report(parts, reportNode), warn('report'));
@@ -80,7 +85,7 @@ async function start(service: ServiceParts<Settings>): Promise<void> {
 }
 
 /** Makes the parts that every concern of the agent is handed. */
-async function assemble({ settings, logger, lifecycle }: ServiceParts<Settings>, commands: ReturnType<typeof connectRedis>): Promise<AgentParts> {
+async function assemble({ settings, logger, lifecycle, registry: metrics }: ServiceParts<Settings>, commands: ReturnType<typeof connectRedis>): Promise<AgentParts> {
   const engine = await Engine.connect({ socketPath: settings.DOCKER_SOCKET, registryUrl: settings.REGISTRY_URL, registryLogin: settings.REGISTRY_LOGIN_FILE });
   const { nodeId, isManager } = await engine.nodeInfo();
   const registry = new RegistryClient({ url: `https://${settings.REGISTRY_URL}`, ca: settings.REGISTRY_CA_FILE, login: settings.REGISTRY_LOGIN_FILE });
@@ -104,6 +109,7 @@ async function assemble({ settings, logger, lifecycle }: ServiceParts<Settings>,
     idleClock: new IdleClock({ engine, store, settings, logger }),
     disk: diskOfEngine,
     underWay: new WorkUnderWay(),
+    alarms: createAlarms(metrics),
     logger: logger.child({ node_id: nodeId }),
   };
 }

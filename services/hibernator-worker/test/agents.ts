@@ -6,6 +6,7 @@ import { Engine } from '@vibe/swarm';
 import { type FakeContainer, type FakeRegistry, type RunningFakeSwarm, type TestRedis, packLayer, startFakeRegistry, startFakeSwarm, startRedis, uploadImage } from '@vibe/testkit';
 import { Redis } from 'ioredis';
 import type { AgentParts } from '../src/agent-parts';
+import type { AgentAlarm } from '../src/alarms';
 import { BaseImage } from '../src/base-image';
 import { ContainerWatch } from '../src/container-watch';
 import { dropContainer, dropImages, eraseSession, retireGeneration } from '../src/end-session';
@@ -32,6 +33,8 @@ export interface Agent {
 /** The agents of a fake Swarm of three nodes on a real Redis, and a fake registry. Jobs wait in a line until `drain`. */
 export class Agents {
   readonly line = new JobLine();
+  /** Every alarm of every agent. */
+  readonly raised: AgentAlarm[] = [];
   readonly byName = new Map<string, Agent>();
   /** How each agent that lives ends: its handlers may hang on, it hears and says nothing more. */
   private readonly ends: (() => void)[] = [];
@@ -89,6 +92,7 @@ export class Agents {
       idleClock: new IdleClock({ engine, store, settings, logger: silentLogger }),
       disk: () => Promise.resolve({ totalBytes: 1e12, freeBytes: 1e12 }),
       underWay: new WorkUnderWay(),
+      alarms: { raise: (alarm) => void this.raised.push(alarm) },
       logger: silentLogger,
     };
     const stopping = new AbortController();

@@ -204,18 +204,6 @@ describe('putting a session to sleep', () => {
     await agents.until(record.id, 'hibernated');
   });
 
-  it('refuses before the freeze when the disk could not take it: the session goes on and is told why (F27)', async () => {
-    const { record, container } = await agents.running();
-    const cpuBefore = container.cpuNs;
-    const claimed = await agents.claimSleep(record);
-    agents.line.waiting.length = 0;
-    const { parts } = agents.agentOn(record.node_id);
-    await hibernateSession({ ...parts, disk: () => Promise.resolve({ totalBytes: 1e12, freeBytes: 1_000 }) }, { session_id: record.id, rev: claimed.rev }, contextOf());
-    expect(await agents.require(record.id)).toMatchObject({ state: 'running', reason: expect.stringContaining('too little free disk') as string });
-    // It was never thawed: it was never frozen.
-    expect(container.cpuNs).toBe(cpuBefore);
-  });
-
   it('does nothing for a job that is late, and writes one audit entry a move', async () => {
     const { record } = await agents.running();
     const claimed = await agents.claimSleep(record);

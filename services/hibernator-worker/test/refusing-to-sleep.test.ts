@@ -1,0 +1,72 @@
+import type { SessionRecord } from '@vibe/contracts';
+import { hibernateSession } from '../src/hibernate-session';
+import { Agents } from './agents';
+import { contextOf } from './job-line';
+
+jest.setTimeout(120_000);
+
+let agents: Agents;
+beforeAll(async () => void (agents = await Agents.start()));
+afterAll(() => agents.stop());
+
+/** The nodes of the test are small: what goes on running is put to sleep after all. */
+async function makeRoom(record: SessionRecord): Promise<void> {
+  if (record.state === 'running') await agents.claimSleep(record);
+  await agents.drain();
+  await agents.until(record.id, 'hibernated');
+}
+
+describe('a session that cannot be put to sleep is refused before the freeze, with an alarm; it goes on and is told why (F27)', () => {
+  const MARGIN = 512 * 1024 * 1024;
+  const HOLE = 4 << 20;
+
+  /** One attempt of a session that holds a sparse file, on a node that is as told. */
+  async function attempt(of: { freeBytes?: number; layerCount?: number }) {
+    const { record, container } = await agents.running();
+    container.write('/home/vibe/hole', '\0'.repeat(HOLE));
+    const before = container.cpuNs;
+    const claimed = await agents.claimSleep(record);
+    agents.line.waiting.length = 0;
+    agents.raised.length = 0;
+    const { parts } = agents.agentOn(record.node_id);
+    const { freeBytes = 1e12, layerCount } = of;
+    const inspectImage: typeof parts.engine.inspectImage = async (...args) => {
+      const image = await parts.engine.inspectImage(...args);
+      return image && layerCount !== undefined ? { ...image, layerCount } : image;
+    };
+    const engine = Object.assign(Object.create(parts.engine) as typeof parts.engine, { inspectImage });
+    await hibernateSession({ ...parts, engine, disk: () => Promise.resolve({ totalBytes: 1e12, freeBytes }) }, { session_id: record.id, rev: claimed.rev }, contextOf());
+    const now = await agents.require(record.id);
+    // It was never thawed: it was never frozen.
+    if (now.state === 'running') expect([container.cpuNs, container.status]).toEqual([before, 'running']);
+    const raised = [...agents.raised];
+    await makeRoom(now);
+    return { state: now.state, reason: now.reason ?? '', raised };
+  }
+
+  it('when the apparent size of what it wrote, holes included, leaves less than the margin', async () => {
+    // The fake writes a few bytes of its own beside the hole.
+    expect(await attempt({ freeBytes: MARGIN + HOLE - 1 })).toEqual({ state: 'running', reason: expect.stringContaining('too little free disk') as string, raised: ['disk_full'] });
+    expect(await attempt({ freeBytes: MARGIN + HOLE + 4096 })).toEqual({ state: 'hibernated', reason: '', raised: [] });
+  });
+
+  it('when its image has 100 layers: the Engine fails at 125 (F26)', async () => {
+    expect(await attempt({ layerCount: 100 })).toEqual({ state: 'running', reason: expect.stringContaining('100 layers deep') as string, raised: ['too_many_layers'] });
+    expect(await attempt({ layerCount: 99 })).toEqual({ state: 'hibernated', reason: '', raised: [] });
+  });
+});
+
+describe('a session that could not be saved', () => {
+  it('raises an alarm when the registry cannot be reached at the push (F8)', async () => {
+    const { record } = await agents.running();
+    const node = agents.fake.swarm.nodes.find(({ id }) => id === record.node_id)!;
+    node.pushFault = 'fails';
+    agents.raised.length = 0;
+    await agents.claimSleep(record);
+    await agents.drain();
+    const now = await agents.until(record.id, 'running');
+    expect(agents.raised).toEqual(['hibernation_failed']);
+    node.pushFault = null;
+    await makeRoom(now);
+  });
+});
