@@ -98,6 +98,23 @@ describe('collecting the registry', () => {
     expect(await stage.collection.last()).toMatchObject({ outcome: 'given_up', reason: expect.stringContaining('collecting') as string });
   });
 
+  it('lets a session that is deleted meanwhile be erased afterwards', async () => {
+    const { id, rev } = await agents.asleep();
+    stage.collectorPlan = 'hangs';
+    await stage.ask();
+    await stage.collectUntil(() => stage.seenByCollectors.length > 0);
+    const moved = await agents.store.move({ id, rev, to: 'deleting', actor: 'test' });
+    expect(moved.outcome).toBe('moved');
+    const erase = { queue: 'swarm', id: 'erase', name: swarmJobs.erase.name, payload: { session_id: id, rev: rev + 1 } };
+    await expect(agents.take(erase, contextOf())).rejects.toMatchObject({ code: 'registry_error' });
+    await agents.skipClock(READ_ONLY_LIMIT_MS);
+    await agents.drain();
+    agents.line.waiting.push(erase);
+    await agents.drain();
+    expect(await agents.store.get(id)).toBeNull();
+    expect(await agents.tagsOf(id)).toEqual([]);
+  });
+
   it('gives up when sessions never cease to fall asleep, and lets them', async () => {
     const { record } = await agents.running();
     await agents.claimSleep(record);
