@@ -127,7 +127,10 @@ async function open(parts: CollectParts, at: Collection): Promise<Outcome> {
   if ((await takesPushes(parts)) !== true) return 'wait';
   await failpoint('collect.after-writable');
   const ended = await collection.end(at);
-  if (ended) logger.info('collection of the registry ended', { ...ended, ms: ended.ended_at - ended.started_at });
+  if (ended) {
+    const { run, outcome, reason, freed_bytes, ms_draining, ms_closing, ms_collecting, ms_opening, started_at, ended_at } = ended;
+    logger.info('collection of the registry ended', { run, outcome, reason, freed_bytes, ms_draining, ms_closing, ms_collecting, ms_opening, ms: ended_at - started_at });
+  }
   return null;
 }
 
