@@ -36,7 +36,8 @@ is_ready_node() {
 lab_settings() {
   local name
   local AUTH_MODE=${AUTH_MODE:-dev} HEALTH_INTERVAL_S=${HEALTH_INTERVAL_S:-2}
-  local SESSION_MEMORY_RESERVED_MIB=${SESSION_MEMORY_RESERVED_MIB:-8}
+  # Tests move the clock by days: no collection of the registry may begin in the middle of them.
+  local SESSION_MEMORY_RESERVED_MIB=${SESSION_MEMORY_RESERVED_MIB:-8} REGISTRY_COLLECT_HOURS=${REGISTRY_COLLECT_HOURS:-0}
   printf '%s\n' -e "VIBE_PUBLIC_HOST=localhost:$(lab_port)"
   for name in $("$VIBE_ROOT/scripts/stacks" names) VIBE_TLS VIBE_STACKS_LIMIT_S; do
     [[ $LAB_OWN_SETTINGS != *" $name "* && -n ${!name+set} ]] || continue

@@ -45,6 +45,16 @@ describe('a collection of the registry', () => {
     expect(await collection.last()).toEqual(ended);
   });
 
+  it('goes on when the clock goes back', async () => {
+    await skipClock(60_000);
+    let at = await begin();
+    await skipClock(-60_000);
+    at = (await collection.advance(at, 'opening', { set: { outcome: 'collected' } })) as Collection;
+    expect(at.ms_draining).toBe(0);
+    await skipClock(-60_000);
+    expect(await collection.end(at)).toMatchObject({ ms_opening: 0 });
+  });
+
   it('is not moved by whoever is late: another step, another run', async () => {
     const early = await begin();
     const later = (await collection.advance(early, 'opening', { set: { outcome: 'failed' } })) as Collection;

@@ -29,7 +29,7 @@ export const advanceCollectionScript = `${prelude}
 local h = load('${keys.collection}')
 if not h or h.run ~= ARGV[1] or h.step ~= ARGV[2] then return 'stale' end
 local now = now_ms()
-redis.call('HSET', '${keys.collection}', 'step', ARGV[3], 'step_since', int(now), 'ms_' .. h.step, int(now - tonumber(h.step_since)))
+redis.call('HSET', '${keys.collection}', 'step', ARGV[3], 'step_since', int(now), 'ms_' .. h.step, int(math.max(0, now - tonumber(h.step_since))))
 if ARGV[4] ~= '' then redis.call('HSET', '${keys.collection}', 'deadline_at', int(now + tonumber(ARGV[4]))) end
 write('${keys.collection}', cjson.decode(ARGV[5]))
 return 'advanced'
@@ -47,7 +47,7 @@ local h = load('${keys.collection}')
 if not h or h.run ~= ARGV[1] or h.step ~= ARGV[2] then return 'stale' end
 local now = now_ms()
 redis.call('DEL', '${keys.collected}')
-h['ms_' .. h.step], h.ended_at = int(now - tonumber(h.step_since)), int(now)
+h['ms_' .. h.step], h.ended_at = int(math.max(0, now - tonumber(h.step_since))), int(now)
 for field, value in pairs(h) do redis.call('HSET', '${keys.collected}', field, value) end
 redis.call('DEL', '${keys.collection}')
 return 'ended'
