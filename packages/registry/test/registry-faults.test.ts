@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 import { newSessionId, repositoryOf, writeSnapshotLabels } from '@vibe/contracts';
 import { type FakeRegistry, digestOf, packLayer, startFakeRegistry, uploadImage } from '@vibe/testkit';
 import { RegistryClient } from '../src';
@@ -75,6 +77,34 @@ describe('the registry client, when the registry fails', () => {
   it.each(['manifests', 'blobs'])('calls it unreachable when it breaks off in the middle of its %s', async (part) => {
     registry.fault(new RegExp(`^GET .*/${part}/`), 'cut');
     await expect(client.prove(proof)).rejects.toMatchObject({ code: 'registry_unreachable' });
+  });
+
+  it('proves on a connection of its own each time: nothing that carried the push answers for it', async () => {
+    const opened: Socket[] = [];
+    const target = new URL(registry.url);
+    const between = createServer((socket) => {
+      opened.push(socket);
+      const onward = connect(Number(target.port), target.hostname);
+      socket.pipe(onward).pipe(socket);
+      for (const end of [socket, onward]) end.on('error', () => undefined);
+    }).listen(0, '127.0.0.1');
+    await once(between, 'listening');
+    const other = new RegistryClient({ url: `http://127.0.0.1:${(between.address() as AddressInfo).port}` });
+    try {
+      await other.ping();
+      for (const proofs of [1, 2]) {
+        const kept = [...opened];
+        const saidBefore = kept.map(({ bytesRead }) => bytesRead);
+        await other.prove(proof);
+        expect([proofs, kept.map(({ bytesRead }) => bytesRead)]).toEqual([proofs, saidBefore]);
+        expect(opened.length).toBeGreaterThan(kept.length);
+      }
+    } finally {
+      await other.close();
+      for (const socket of opened) socket.destroy();
+      between.close();
+      await once(between, 'close');
+    }
   });
 
   it('reads new layers whole, and asks for the known ones only by name', async () => {

@@ -28,7 +28,7 @@ async function stopAt(id: string, nodeId: string | undefined, call: RegExp) {
 }
 
 describe('putting a session to sleep', () => {
-  it('ends with a proven snapshot that carries its labels, and with no container, service or secret', async () => {
+  it('ends with a proven snapshot that carries session, user, generation and time as labels, and with no container, service or secret', async () => {
     const { record, container } = await agents.running();
     container.type('typed before the sleep');
     await agents.claimSleep(record);
@@ -38,7 +38,9 @@ describe('putting a session to sleep', () => {
     expect(asleep).not.toHaveProperty('container_id');
     expect(await agents.tagsOf(record.id)).toEqual([expect.stringMatching(/^g1-r3-/)]);
     const seen = await agents.agent('manager').parts.registry.inspectSnapshot(`vibe-session-${record.id}`, asleep.snapshot_digest!);
-    expect(seen.labels).toMatchObject({ session_id: record.id, user_id: 'ann', gen: 1, rev: 3 });
+    expect(seen.labels).toMatchObject({ session_id: record.id, user_id: 'ann', gen: 1, rev: 3, container_id: container.id });
+    // Its time is Redis' own.
+    expect(Math.abs((seen.labels?.taken ?? 0) - asleep.state_since)).toBeLessThan(60_000);
     await agents.fake.swarm.when('the container is gone', () => agents.fake.swarm.containersOf(record.id).length === 0);
     expect(agents.fake.swarm.services.some(({ spec }) => spec.Name.includes(record.id))).toBe(false);
     expect(agents.fake.swarm.secrets.some(({ name }) => name.includes(record.id))).toBe(false);

@@ -110,6 +110,22 @@ describe('waking', () => {
     expect(await agents.until(asleep.id, 'lost')).toMatchObject({ reason: expect.stringContaining('gone from the registry') as string });
   });
 
+  it('uses the snapshot by its digest alone: what its tag names by then does not matter', async () => {
+    const asleep = await agents.asleep();
+    const other = await agents.asleep();
+    const repository = `vibe-session-${asleep.id}`;
+    const [tag = ''] = await agents.tagsOf(asleep.id);
+    // The tag comes to name another image.
+    const wrong = agents.registry.store.manifest(`vibe-session-${other.id}`, other.snapshot_digest!)!;
+    agents.registry.store.repository(repository)!.tags.set(tag, wrong.digest);
+    await agents.claimWake(asleep.id);
+    await agents.drain();
+    await agents.until(asleep.id, 'running');
+    const [service] = servicesOf(asleep.id);
+    expect(service?.spec.TaskTemplate.ContainerSpec.Image).toBe(`registry:5000/${repository}@${asleep.snapshot_digest}`);
+    expect(agents.containerOf(asleep.id).files.get('/home/vibe/whose')).toBe(asleep.id);
+  });
+
   it('forgets that a snapshot was missing once the registry has shown it again: only looks in a row count', async () => {
     const asleep = await agents.asleep();
     const wakeInVain = async () => {
@@ -203,5 +219,14 @@ describe('ending', () => {
     expect(servicesOf(asleep.id)).toEqual([]);
     expect(agents.fake.swarm.secrets.some(({ name }) => name.includes(asleep.id))).toBe(false);
     for (const node of agents.fake.swarm.nodes) expect(node.images.all().filter(({ config }) => config.Labels['vibe.session'] === asleep.id)).toEqual([]);
+  });
+
+  it('is erased although a node that held it has left the Swarm', async () => {
+    const asleep = await agents.asleep();
+    const moved = await agents.store.move({ id: asleep.id, rev: asleep.rev, to: 'deleting', actor: 'test', addNode: 'left-the-swarm' });
+    if (moved.outcome !== 'moved') throw new Error('not deleting');
+    await agents.line.add('swarm', swarmJobs.erase, { session_id: asleep.id, rev: moved.record.rev });
+    await agents.drain();
+    expect(await agents.store.get(asleep.id)).toBeNull();
   });
 });
