@@ -68,6 +68,7 @@ export class AgentProcess {
       idleClock: new IdleClock({ engine, store, settings, logger: silentLogger }),
       disk: () => Promise.resolve({ totalBytes: 1e12, freeBytes: 9e11 }),
       underWay: new WorkUnderWay(),
+      alarms: { raise: () => undefined },
       logger: silentLogger,
     };
     const stopping = new AbortController();
@@ -128,9 +129,9 @@ export class AgentProcess {
     await this.reportNode();
   }
 
-  async resync(): Promise<void> {
+  async resync({ isIdleClockRead = true } = {}): Promise<void> {
     const running: RunningContainer[] = await this.watch.resync();
-    await this.parts.idleClock.lookAtAll(running);
+    if (isIdleClockRead) await this.parts.idleClock.lookAtAll(running);
     if (this.parts.isManager) await lookAtSlowStarts(this.parts);
   }
 

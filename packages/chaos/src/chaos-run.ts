@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { BrokenPromise, type Harm } from './broken';
-import type { Command } from './commands/command';
 import { histories } from './histories';
 import { runHistory } from './run-history';
 import type { Weakening } from './weakenings';
@@ -42,12 +41,13 @@ export async function runChaos(ground: Ground, options: RunOptions): Promise<Fai
   const quiet = fc.asyncProperty(histories(), (history) => runHistory(ground, history, weaken ? { weaken } : {}));
   const again = isShrunk ? await fc.check(quiet, { seed, numRuns: 1, path: found.counterexamplePath ?? '', interruptAfterTimeLimit: SHRINK_LIMIT_MS }) : found;
   const shortest = again.failed && again.counterexample ? again : found;
-  const [history] = shortest.counterexample ?? [[] as Command[]];
+  const [history] = shortest.counterexample ?? [];
   return {
     harm: harmOf(shortest.errorInstance),
     message: String(shortest.errorInstance),
     seed,
     path: shortest.counterexamplePath ?? '',
-    history: String(history).replace(/\/\*.*\*\//, '').split(',').map((line) => line.trim()).filter((line) => line !== ''),
+    // fast-check's list of commands spells out those that were run, and ends with a comment of its own.
+    history: [...(history ?? [])].map((command) => command.toString()),
   };
 }

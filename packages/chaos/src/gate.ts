@@ -17,7 +17,8 @@ export interface Fault {
 
 interface Turn {
   readonly fault: Fault | null;
-  calls: number;
+  /** The names of its calls so far. */
+  readonly calls: string[];
   isMet: boolean;
   onStall: (() => void) | null;
 }
@@ -53,7 +54,7 @@ export type WorkEnd = { readonly end: 'done' } | { readonly end: 'failed'; reado
 export class GatedProcess {
   isDead = false;
   private inFlight = 0;
-  private readonly stalled: (() => void)[] = [];
+  private stalled: { readonly turn: Turn; readonly goOn: () => void }[] = [];
   private readonly deaths: (() => void)[] = [];
 
   constructor(readonly name: string) {}
@@ -65,6 +66,11 @@ export class GatedProcess {
 
   get stalledCalls(): number {
     return this.isDead ? 0 : this.stalled.length;
+  }
+
+  /** True while some work hangs that has made this call so many times. */
+  hangsAfter(name: string, times: number): boolean {
+    return !this.isDead && this.stalled.some(({ turn }) => turn.calls.filter((call) => call === name).length >= times);
   }
 
   /** The same object, whose methods pass the gate. What it calls on itself does not. */
@@ -82,7 +88,7 @@ export class GatedProcess {
   /** Does a piece of work under a fault. Resolves when it ends, stalls or dies, whichever comes first. */
   async work(fault: Fault | null, work: () => Promise<void>): Promise<WorkEnd & { isMet: boolean }> {
     if (this.isDead) return { end: 'dead', isMet: false };
-    const turn: Turn = { fault, calls: 0, isMet: false, onStall: null };
+    const turn: Turn = { fault, calls: [], isMet: false, onStall: null };
     const stall = new Promise<WorkEnd>((resolve) => (turn.onStall = () => resolve({ end: 'stalled' })));
     const death = new Promise<WorkEnd>((resolve) => this.deaths.push(() => resolve({ end: 'dead' })));
     const ended = turns.run(turn, work).then(
@@ -101,7 +107,7 @@ export class GatedProcess {
 
   /** What hung goes on. */
   wake(): void {
-    for (const goOn of this.stalled.splice(0)) goOn();
+    for (const { goOn } of this.stalled.splice(0)) goOn();
   }
 
   private async pass(outside: Outside, name: string, call: () => unknown): Promise<unknown> {
@@ -110,17 +116,17 @@ export class GatedProcess {
     const fate = turn ? this.fateOf(turn, name) : null;
     if (fate === 'fails') throw refusals[outside]();
     if (fate === 'dies') return this.dieHere();
-    if (fate === 'stalls') await this.stallHere(turn);
+    if (fate === 'stalls' && turn) await this.stallHere(turn);
     const answer = await this.count(call);
     if (fate === 'reply lost') throw refusals[outside]();
     if (fate === 'dies after') return this.dieHere();
-    if (fate === 'stalls after') await this.stallHere(turn);
+    if (fate === 'stalls after' && turn) await this.stallHere(turn);
     return this.isDead ? forever() : answer;
   }
 
   private fateOf(turn: Turn, name: string): Fate | null {
-    turn.calls += 1;
-    if (turn.fault?.call !== turn.calls) return null;
+    turn.calls.push(name);
+    if (turn.fault?.call !== turn.calls.length) return null;
     if (turn.fault.fate.startsWith('stalls') && UNSTALLABLE.has(name)) return null;
     turn.isMet = true;
     return turn.fault.fate;
@@ -143,9 +149,9 @@ export class GatedProcess {
     return forever();
   }
 
-  private async stallHere(turn: Turn | undefined): Promise<void> {
-    turn?.onStall?.();
-    await new Promise<void>((resolve) => this.stalled.push(resolve));
+  private async stallHere(turn: Turn): Promise<void> {
+    turn.onStall?.();
+    await new Promise<void>((goOn) => this.stalled.push({ turn, goOn }));
     if (this.isDead) await forever();
   }
 }

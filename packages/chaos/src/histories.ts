@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { type Scene, badPush, lateHandler, lateReaper, quickReturn } from './commands/race-commands';
 import * as faults from './commands/fault-commands';
 import * as users from './commands/user-commands';
 import * as works from './commands/work-commands';
@@ -6,7 +7,7 @@ import type { Command } from './commands/command';
 import { type Fault, fates } from './gate';
 import { USERS } from './installation';
 
-const LENGTH_MAX = 30;
+const SCENES_MAX = 20;
 
 /** Two sessions run when a history begins; a user holds two at most. */
 const someSession = fc.nat({ max: 3 });
@@ -53,6 +54,16 @@ const commands: [times: number, arbitrary: fc.Arbitrary<Command>][] = [
   [1, fc.constantFrom('image' as const, 'repository' as const, 'secret' as const).map(faults.orphanIsMade)],
 ];
 
-/** Random histories: the same seed gives the same ones. */
-export const histories = (): fc.Arbitrary<Iterable<Command>> =>
-  fc.commands(commands.flatMap(([times, arbitrary]) => Array.from({ length: times }, () => arbitrary)), { maxCommands: LENGTH_MAX, size: 'max' }) as fc.Arbitrary<Iterable<Command>>;
+const single = fc.oneof(...commands.map(([weight, arbitrary]) => ({ weight, arbitrary: arbitrary.map((one): Scene => [one]) })));
+
+/** Mostly single commands, in between what takes several to go wrong. */
+const scene: fc.Arbitrary<Scene> = fc.oneof(
+  { weight: 14, arbitrary: single },
+  { weight: 3, arbitrary: lateHandler },
+  { weight: 1, arbitrary: lateReaper },
+  { weight: 1, arbitrary: badPush },
+  { weight: 1, arbitrary: quickReturn },
+);
+
+/** Random histories: the same seed gives the same ones. A failing one is made shorter scene by scene. */
+export const histories = (): fc.Arbitrary<Scene> => fc.array(scene, { minLength: 1, maxLength: SCENES_MAX, size: 'max' }).map((scenes) => scenes.flat());

@@ -32,10 +32,7 @@ async function holdLife(life: Life, world: World): Promise<void> {
     if (record?.state === 'hibernated' && record.gen === gen && !world.isRedisDoubtful && life.excuse === null) {
       throw new BrokenPromise('broken', `I1: session ${life.id} is hibernated, and its container of generation ${gen} runs`);
     }
-    if (record?.state === 'running' && record.gen === gen) {
-      life.wasOpen = true;
-      life.highestGen = Math.max(life.highestGen, gen);
-    }
+    if (record?.state === 'running' && record.gen === gen) life.opens(gen);
     if (gen === life.highestGen && life.wasOpen && record?.state !== 'waking') life.hear(container);
   }
 }

@@ -5,6 +5,9 @@ import { BrokenPromise } from './broken';
 export const TYPED = '/home/vibe/workspace/typed';
 export const WHOSE = '/home/vibe/whose';
 
+/** What sleeps for too long is deleted, unless its user comes back before that was done. */
+export const EXPIRED = 'it slept for a week';
+
 /** What the world knows of one session that the product must not forget: the oracle's side. */
 export class Life {
   /** Lines that the terminal acknowledged, in order. */
@@ -38,6 +41,13 @@ export class Life {
   /** From here on its data may be gone; the first reason is kept. */
   forgive(reason: string): void {
     this.excuse ??= reason;
+  }
+
+  /** Its terminal is open, at this generation: whoever expired is back in time. */
+  opens(gen: number): void {
+    this.wasOpen = true;
+    this.highestGen = Math.max(this.highestGen, gen);
+    if (this.excuse === EXPIRED) this.excuse = null;
   }
 
   /** The files of its container or snapshot hold all that was acknowledged, and nothing of others. @throws BrokenPromise */

@@ -24,7 +24,7 @@ export class RedisImages {
   /** Keeps what Redis holds now; the oldest go. */
   async keep(): Promise<void> {
     const names = (await this.redis.keys('*')).filter((name) => name !== keys.clockOffset);
-    const dump = await Promise.all(names.map(async (name) => [name, (await this.redis.dumpBuffer(name)) as Buffer, Math.max(0, await this.redis.pttl(name))] as const));
+    const dump = await Promise.all(names.map(async (name) => [name, await this.redis.dumpBuffer(name), Math.max(0, await this.redis.pttl(name))] as const));
     this.kept.push({ dump: dump.filter(([, value]) => value !== null), jobs: this.line.image() });
     if (this.kept.length > KEPT) this.kept.shift();
   }

@@ -6,15 +6,12 @@ import { workSome } from './commands/work-commands';
 import { USERS } from './installation';
 import { holdAtRest, holdNothingLeft } from './invariants';
 import { People } from './life';
-import { calm, settle } from './settle';
+import { calm, careForRegistry, settle } from './settle';
 import type { Weakening } from './weakenings';
 import { type Ground, World } from './world';
 
 /** Longer than a tag that was never proven stays. */
 const TAGS_GO_MS = 31 * 60_000;
-/** The catalogue is read every so many rounds of registry care, and what it shows must be seen twice. */
-const CATALOGUE_ROUNDS = 21;
-const ROUND_MS = 61_000;
 
 /** Every history begins with a running session of each user, in use. */
 const beginnings = [...USERS.map((user) => create(user, null)), workSome(USERS.length), ...USERS.map((_user, n) => type(n))];
@@ -60,9 +57,6 @@ async function wakeAll(people: People, world: World): Promise<void> {
 async function deleteAll(world: World): Promise<void> {
   for (const record of await world.store.getMany(await world.store.allIds())) await world.api.delete(record.user_id, record.id);
   await settle(world);
-  for (let rounds = 0; rounds < CATALOGUE_ROUNDS; rounds += 1) {
-    await world.skipClock(ROUND_MS);
-    await world.reaper.tick('registryCare');
-  }
+  await careForRegistry(world);
   holdNothingLeft(world);
 }

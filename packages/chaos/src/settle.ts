@@ -9,8 +9,6 @@ import type { World } from './world';
 const ROUNDS_MAX = 45;
 const ROUND_MS = 61_000;
 const JOBS_MAX = 200;
-/** A state of rest is one that a whole further round leaves as it is, twice: sightings need two. */
-const STILL_ROUNDS = 2;
 
 /** Every fault ends: what was down is up, what was dead is replaced, what hung goes on and finds the world changed. */
 export async function calm(world: World): Promise<void> {
@@ -25,18 +23,21 @@ export async function calm(world: World): Promise<void> {
   await world.quiet();
 }
 
-async function drain(world: World): Promise<void> {
-  for (let jobs = 0; await workOnce(world, 0, null); jobs += 1) {
+/** Does all jobs that wait; returns how many there were. */
+async function drain(world: World): Promise<number> {
+  let jobs = 0;
+  for (; await workOnce(world, 0, null); jobs += 1) {
     if (jobs > JOBS_MAX) throw new BrokenPromise('stuck', `the queue never ends: ${world.line.image().map(({ id }) => id).join(', ')}`);
     await world.quiet();
   }
+  return jobs;
 }
 
-/** One minute of everybody's rounds. */
-async function round(world: World): Promise<void> {
+/** One minute of everybody's rounds; returns how many jobs it took. */
+async function round(world: World): Promise<number> {
   for (const agent of world.agents.filter(({ gate }) => !gate.isDead)) {
     await agent.gate.work(null, async () => {
-      await agent.resync();
+      await agent.resync({ isIdleClockRead: false });
       await agent.report();
     });
   }
@@ -46,8 +47,9 @@ async function round(world: World): Promise<void> {
     if (!(await reaper.look())) return;
     for (const tick of ['deadlines', 'reconcile', 'registryCare'] as const) await reaper.tick(tick);
   });
-  await drain(world);
+  const jobs = await drain(world);
   await world.quiet();
+  return jobs;
 }
 
 /** What is still on its way, in words; null at rest. */
@@ -62,16 +64,26 @@ async function underWay(world: World): Promise<string | null> {
   return world.line.length > 0 ? 'jobs wait' : null;
 }
 
-/** Lets minutes pass until nothing is under way any more. @throws BrokenPromise when it never is */
+/**
+ * Lets minutes pass until nothing is under way any more: a whole round did no job, and everybody's plan is empty (what waits for
+ * a second sighting stands in it). @throws BrokenPromise when that never comes
+ */
 export async function settle(world: World): Promise<void> {
-  let last = '';
-  for (let rounds = 0, still = 0; rounds < ROUNDS_MAX; rounds += 1) {
-    await round(world);
-    const open = await underWay(world);
-    still = open === null ? still + 1 : 0;
-    if (still >= STILL_ROUNDS) return;
-    last = open ?? last;
+  let open: string | null = '';
+  for (let rounds = 0; rounds < ROUNDS_MAX; rounds += 1) {
+    const jobs = await round(world);
+    open = await underWay(world);
+    if (jobs === 0 && open === null) return;
     await world.skipClock(ROUND_MS);
   }
-  throw new BrokenPromise('stuck', `after ${ROUNDS_MAX} minutes there is still: ${last}`);
+  throw new BrokenPromise('stuck', `after ${ROUNDS_MAX} minutes there is still: ${open ?? 'another job each minute'}`);
+}
+
+/** Registry care reads the whole catalogue in a reaper's first round, and must see twice what it takes away. */
+export async function careForRegistry(world: World): Promise<void> {
+  for (let sightings = 0; sightings < 2; sightings += 1) {
+    await world.startReaper();
+    await world.reaper.tick('registryCare');
+    await world.skipClock(ROUND_MS);
+  }
 }

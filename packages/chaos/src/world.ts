@@ -143,6 +143,10 @@ export class World {
     return this.gates.reduce((sum, gate) => sum + gate.stalledCalls, 0);
   }
 
+  hangsAfter(call: string, times: number): boolean {
+    return this.gates.some((gate) => gate.hangsAfter(call, times));
+  }
+
   /** Redis was away: everybody's connection is back before the history goes on. */
   async redisIsBack(): Promise<void> {
     const until = Date.now() + QUIET_LIMIT_MS;
@@ -192,10 +196,11 @@ export class World {
     this.faults.set(kind, (this.faults.get(kind) ?? 0) + 1);
   }
 
-  /** Takes the n-th waiting job to an agent that can have it, and puts what is left of it where BullMQ would. */
-  jobFor(n: number): { job: Job; agent: AgentProcess } | null {
+  /** Takes the n-th waiting job (of one session, where it is named) for an agent that can have it. */
+  jobFor(n: number, sessionId?: string): { job: Job; agent: AgentProcess } | null {
     const living = this.agents.filter(({ gate }) => !gate.isDead);
-    const job = this.line.take(n, (candidate) => living.some((agent) => agent.takes(candidate)));
+    const isWanted = ({ payload }: Job): boolean => sessionId === undefined || (payload as { session_id?: string }).session_id === sessionId;
+    const job = this.line.take(n, (candidate) => isWanted(candidate) && living.some((agent) => agent.takes(candidate)));
     if (!job) return null;
     const takers = living.filter((agent) => agent.takes(job));
     return { job, agent: takers[n % takers.length] as AgentProcess };

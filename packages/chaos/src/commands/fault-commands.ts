@@ -1,6 +1,6 @@
 import type { PushFault, RegistryFault } from '@vibe/testkit';
 import { type NodeName, TTL_MS } from '../installation';
-import type { Life, People } from '../life';
+import { EXPIRED, type Life, type People } from '../life';
 import type { World } from '../world';
 import { type Command, command } from './command';
 
@@ -101,12 +101,15 @@ export const eventsAreLost = (name: NodeName, isLost: boolean): Command =>
     world.node(name).isEventful = !isLost;
   });
 
-/** Somebody thaws the frozen container by hand, and its user types on. Not past the commit point: there nothing can help. */
+/** A hibernation reads the counter twice; from the second time on nothing can help against a stranger. */
+const WITNESS_READINGS = 2;
+
+/** Somebody thaws the frozen container by hand, and its user types on. */
 export const strayThaw = (n: number): Command =>
   command(`the frozen container of session ${n} is thawed by hand`, async (people, world) => {
     const life = people.life(n);
     const frozen = life && world.containersOf(life.id).find(({ container }) => container.status === 'paused');
-    if (!life || !frozen || (await world.store.get(life.id))?.state !== 'hibernating' || world.stalledCalls > 0) return;
+    if (!life || !frozen || (await world.store.get(life.id))?.state !== 'hibernating' || world.hangsAfter('cpuCounter', WITNESS_READINGS)) return;
     world.noteFault('stray thaw');
     frozen.container.unpause();
     life.hear(frozen.container);
@@ -140,7 +143,7 @@ export const aWeekPasses: Command = command('a week passes', async (people, worl
   world.noteFault('expiry');
   for (const life of people.lives) {
     const state = (await world.store.get(life.id))?.state;
-    if (state !== 'running') life.forgive('it slept for a week');
+    if (state !== 'running') life.forgive(EXPIRED);
   }
   await world.skipClock(TTL_MS + 3_600_000);
 });

@@ -11,8 +11,8 @@ import { type Command, command, tellFault } from './command';
 const context = { signal: new AbortController().signal, token: 'token', job: { moveToDelayed: () => Promise.resolve() } } as unknown as JobContext;
 
 /** Does one waiting job under a fault, and does with it what BullMQ would. False when no job waits that anybody can take. */
-export async function workOnce(world: World, n: number, fault: Fault | null): Promise<boolean> {
-  const taken = world.jobFor(n);
+export async function workOnce(world: World, n: number, fault: Fault | null, sessionId?: string): Promise<boolean> {
+  const taken = world.jobFor(n, sessionId);
   if (!taken) return false;
   const { job, agent } = taken;
   const end = await agent.gate.work(fault, () => agent.handle(job, context));
@@ -39,6 +39,9 @@ export async function workOnce(world: World, n: number, fault: Fault | null): Pr
 
 export const work = (n: number, fault: Fault | null): Command =>
   command(`a job is taken${tellFault(fault)}`, async (_people, world) => void (await workOnce(world, n, fault)));
+
+export const workOn = (n: number, fault: Fault | null): Command =>
+  command(`the job of session ${n} is taken${tellFault(fault)}`, async (people, world) => void (await workOnce(world, 0, fault, people.life(n)?.id)));
 
 export const workSome = (jobs: number): Command =>
   command(`${jobs} jobs are taken`, async (_people, world) => {

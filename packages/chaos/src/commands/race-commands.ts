@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { type Fate } from '../gate';
+import { type Command } from './command';
+import * as faults from './fault-commands';
+import * as users from './user-commands';
+import * as works from './work-commands';
+
+/** Several commands that belong together. */
+export type Scene = readonly Command[];
+
+const stalls = fc.constantFrom<Fate>('stalls', 'stalls after');
+const onNode = fc.constantFrom('worker1' as const, 'worker2' as const);
+
+/** What may happen to a session while somebody who works on it hangs. */
+const meanwhileOf = (n: number): fc.Arbitrary<Scene> =>
+  fc.oneof(
+    fc.constant([users.comeBack(n, null), users.type(n), users.askSleep(n, null)]),
+    fc.constant([users.comeBack(n, null), works.workSome(4), users.type(n), users.askSleep(n, null), works.workSome(4)]),
+    fc.constant([faults.strayThaw(n)]),
+    fc.nat({ max: 3 }).map((moments) => [faults.redisIsRewound(moments)]),
+    fc.constant([faults.redisIsEmptied]),
+    fc.array(fc.constantFrom(users.comeBack(n, null), users.type(n), users.askSleep(n, null), works.workSome(2), faults.strayThaw(n), works.tick('deadlines', null), faults.clockMoves(16 * 60_000)), { minLength: 1, maxLength: 5 }),
+  );
+
+/** Somebody hangs in the middle of putting a session to sleep or waking it, life goes on, and then they go on too. */
+export const lateHandler: fc.Arbitrary<Scene> = fc
+  .record({ n: fc.nat({ max: 2 }), isSleep: fc.boolean(), call: fc.integer({ min: 1, max: 24 }), fate: stalls, isSecond: fc.boolean(), node: onNode })
+  .chain(({ n, isSleep, call, fate, isSecond, node }) =>
+    meanwhileOf(n).map((meanwhile) => [
+      ...(isSecond ? [faults.secondAgent(node)] : []),
+      isSleep ? users.askSleep(n, null) : users.comeBack(n, null),
+      works.workOn(n, { call, fate }),
+      ...meanwhile,
+      works.wakeStalled,
+    ]),
+  );
+
+/** The reaper hangs in the middle of a round, and goes on when what it read is not so any more. */
+export const lateReaper: fc.Arbitrary<Scene> = fc
+  .record({ n: fc.nat({ max: 2 }), tick: fc.constantFrom('deadlines' as const, 'reconcile' as const, 'registryCare' as const), call: fc.integer({ min: 1, max: 8 }), fate: stalls, isLate: fc.boolean() })
+  .chain(({ n, tick, call, fate, isLate }) =>
+    meanwhileOf(n).map((meanwhile) => [...(isLate ? [users.askSleep(n, null), works.workSome(3), faults.aWeekPasses] : []), works.tick(tick, { call, fate }), ...meanwhile, works.wakeStalled]),
+  );
+
+/** A push lies or breaks while a session is put to sleep. */
+export const badPush: fc.Arbitrary<Scene> = fc
+  .record({ n: fc.nat({ max: 2 }), node: onNode, fault: fc.constantFrom('lies' as const, 'cuts' as const, 'fails' as const) })
+  .map(({ n, node, fault }) => [faults.pushGoesWrong(node, fault), users.type(n), users.askSleep(n, null), works.workOn(n, null)]);
+
+/** Sleep, and a return before all of its jobs were done. */
+export const quickReturn: fc.Arbitrary<Scene> = fc
+  .record({ n: fc.nat({ max: 2 }), pick: fc.nat({ max: 3 }) })
+  .map(({ n, pick }) => [users.askSleep(n, null), works.workOn(n, null), users.comeBack(n, null), works.work(pick, null), works.workSome(3), users.type(n)]);
