@@ -61,6 +61,11 @@ export class SnapshotCare {
     return new Map(seen.map((key) => [key, at - Number(before[fieldOf(key)] ?? at)]));
   }
 
+  /** Forgets every sighting: what was seen before a rebuild is no first sighting of what is seen after it. */
+  async forgetSightings(): Promise<void> {
+    await this.redis.del(keys.sightings);
+  }
+
   /** How long each thing of this scope has been seen, in ms, as the last round left it. Changes nothing. */
   async seenFor(scope: string): Promise<Map<string, number>> {
     const at = Number(await runScript(this.redis, now, [], []));

@@ -2,7 +2,7 @@ import { newSessionId } from '@vibe/contracts';
 import { keys } from '@vibe/session-store';
 import { type TestRedis, startRedis } from '@vibe/testkit';
 import { Redis } from 'ioredis';
-import { container, createParts, digestOf, labelsOf, never, nodeReport, sessionIn, swarmView } from '../test/reaper-under-test';
+import { container, createParts, digestOf, labelsOf, never, nodeReport, sessionIn, skipClock, swarmView } from '../test/reaper-under-test';
 import { EpochWatch } from './epoch-watch';
 
 const HOUR = 3_600_000;
@@ -223,5 +223,17 @@ describe('a Redis that was rewound', () => {
     expect(await late.look(never)).toBe(true);
     expect(await store.get(dying.id)).toMatchObject({ state: 'lost' });
     expect(await store.get(falling.id)).toMatchObject({ state: 'hibernated', snapshot_digest: digestOf('d') });
+  });
+
+  it('counts no sighting from before as a first one: what is seen without a record after the rebuild waits its minute (F19)', async () => {
+    const { epoch, reports, care } = under.parts;
+    await care.sight('reconcile', ['service s']);
+    await skipClock(redis, HOUR);
+    await watch.look(never);
+    await reports.putSwarmView(swarmView({ n1: 'ready' }));
+    await reports.put(nodeReport('n1'));
+    expect(await watch.look(never)).toBe(true);
+    expect(await epoch.isOpen()).toBe(true);
+    expect((await care.sight('reconcile', ['service s'])).get('service s')).toBe(0);
   });
 });

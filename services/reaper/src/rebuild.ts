@@ -48,6 +48,7 @@ export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promi
   }
   if (left !== null && left.size > 0) return { outcome: 'waiting', forWhat: `${left.size} sessions that do not stand still` };
   for (const { id, leftTags } of shelf) for (const tag of leftTags) await care.expectTag(id, tag, LEFT_TAG_MS);
+  await care.forgetSightings();
   await failpoint('rebuild.before-open');
   await epoch.open();
   await failpoint('rebuild.after-open');

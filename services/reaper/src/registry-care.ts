@@ -11,7 +11,7 @@ const WHOLE_EVERY_ROUNDS = 10;
 
 /**
  * Sees to it that the registry holds the snapshots that records name, and nothing else: what is due every round, the whole of
- * it every tenth, and the very next round while something waits for its second sighting. Every round may be repeated.
+ * it every tenth, and the very next round while something waits for its second sighting or could not be done. Every round may be repeated.
  */
 export class RegistryCare {
   private rounds = 0;
@@ -25,7 +25,7 @@ export class RegistryCare {
       return stats;
     }
     const whole = await performRipe(parts, 'registry', planRegistry(await takeRegistrySnapshot(parts, signal)), signal);
-    this.isSomethingWaiting = (whole.unripe ?? 0) > 0;
+    this.isSomethingWaiting = (whole.unripe ?? 0) + (whole.failed ?? 0) > 0;
     this.rounds += 1;
     return { ...stats, ...whole };
   }
