@@ -67,9 +67,9 @@ function whenOf(planned: PlannedStep): string {
   return planned.seenForMs === 0 ? 'waits: seen for the first time' : `waits: seen for ${seenS} s`;
 }
 
-/** The plan for people: a line a step, and how many there are. Pure. */
-export function dryRunLines({ steps }: DryRun): string[] {
-  if (steps.length === 0) return ['Nothing to do: all that was looked at is as the records say.'];
+/** The plan for people: a line a step, and how many there are. What was left out is told beside it. Pure. */
+export function dryRunLines({ steps, leftOut }: DryRun): string[] {
+  if (steps.length === 0) return leftOut.length > 0 ? [] : ['Nothing to do: all is as the records say.'];
   const rows = steps.map((planned) => {
     const { kind, with: args, why } = planned.step;
     const of = Object.entries(args).flatMap(([name, value]) => (value === null || name === 'rev' ? [] : [`${name.replace(/_id$/, '')} ${String(value)}`]));
