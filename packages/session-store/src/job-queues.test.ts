@@ -1,7 +1,8 @@
-import { stateTable } from '@vibe/contracts';
+import { nodeJobs, stateTable } from '@vibe/contracts';
+import { connectRedis, silentLogger, whenReady } from '@vibe/platform';
 import { type TestRedis, startRedis } from '@vibe/testkit';
 import { Redis } from 'ioredis';
-import { createJobWorker } from './job-queues';
+import { JobQueues, createJobWorker } from './job-queues';
 
 let server: TestRedis;
 let redis: Redis;
@@ -12,6 +13,22 @@ beforeAll(async () => {
 afterAll(async () => {
   redis.disconnect();
   await server.stop();
+});
+
+describe('the queues', () => {
+  it('take jobs again after Redis was silent when a queue was first used', async () => {
+    const impatient = connectRedis(server.url, { purpose: 'requests', name: 'impatient', logger: silentLogger, answerLimitMs: 50 });
+    await whenReady(impatient);
+    const queues = new JobQueues(impatient);
+    const add = () => queues.add('some', nodeJobs.prepull, { image: 'any' });
+    await redis.client('PAUSE', 500, 'ALL');
+    await expect(add()).rejects.toThrow('Command timed out');
+    while ((await impatient.ping().catch(() => '')) !== 'PONG');
+    await add();
+    expect(await redis.exists('bull:some:prepull-any')).toBe(1);
+    await queues.close();
+    impatient.disconnect();
+  });
 });
 
 describe('a worker', () => {

@@ -15,7 +15,7 @@ export class JobQueues {
   /** @param connection fails fast: whoever adds a job is waited for. The reaper adds again what was not added. */
   constructor(private readonly connection: Redis) {}
 
-  queue(name: string): Queue {
+  private queue(name: string): Queue {
     let queue = this.open.get(name);
     if (!queue) {
       queue = new Queue(name, { connection: this.connection });
@@ -26,10 +26,26 @@ export class JobQueues {
     return queue;
   }
 
+  /**
+   * The queue of this name, when it can be used. BullMQ keeps for good that its first word with Redis failed: such a queue is
+   * thrown away, and opened anew by the next call.
+   */
+  async ready(name: string): Promise<Queue> {
+    const queue = this.queue(name);
+    try {
+      await queue.waitUntilReady();
+      return queue;
+    } catch (error) {
+      if (this.open.get(name) === queue) this.open.delete(name);
+      await queue.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
   /** Adds a job; a second add of the same id while the first is there changes nothing. */
   async add<Payload>(queueName: string, job: JobDefinition<Payload>, payload: Payload): Promise<void> {
     const { name, data, opts } = jobToAdd(job, payload);
-    await this.queue(queueName).add(name, data, opts);
+    await (await this.ready(queueName)).add(name, data, opts);
   }
 
   async close(): Promise<void> {

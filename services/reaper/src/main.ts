@@ -87,7 +87,7 @@ async function start(service: ServiceParts<Settings>): Promise<void> {
 
   const watch = new Watch({
     parts,
-    queue: queues.queue(REAPER_QUEUE),
+    queue: () => queues.ready(REAPER_QUEUE),
     everyMs: tickEveryMs(settings),
     now: () => performance.now(),
     // Thrown where nothing catches it: Swarm starts the process again.

@@ -27,7 +27,7 @@ const everyMs = tickEveryMs(settings);
 
 describe('the schedules', () => {
   it('stand after the first look, are left alone afterwards, and follow their settings', async () => {
-    const queue = queues.queue(REAPER_QUEUE);
+    const queue = await queues.ready(REAPER_QUEUE);
     await queue.upsertJobScheduler('yesterday', { every: 5_000 }, { name: 'yesterday' });
     await ensureSchedules(queue, everyMs);
     const standing = async () => Object.fromEntries((await queue.getJobSchedulers()).map(({ key, every, next }) => [key, { every: Number(every), next }]));
@@ -45,7 +45,7 @@ describe('the schedules', () => {
     const ticked: string[] = [];
     let heard: () => void = () => undefined;
     const nextTick = () => new Promise<void>((resolve) => (heard = resolve));
-    const watch = new Watch({ parts, queue: queues.queue(REAPER_QUEUE), everyMs, now: () => performance.now(), onStuck: () => undefined });
+    const watch = new Watch({ parts, queue: () => queues.ready(REAPER_QUEUE), everyMs, now: () => performance.now(), onStuck: () => undefined });
     const handlers = createTickHandlers(parts, (tick) => {
       ticked.push(tick);
       heard();
@@ -78,7 +78,7 @@ describe('when no tick comes', () => {
     await parts.epoch.open();
     let now = 0;
     let isStuck = false;
-    const watch = new Watch({ parts, queue: queues.queue(REAPER_QUEUE), everyMs, now: () => now, onStuck: () => void (isStuck = true) });
+    const watch = new Watch({ parts, queue: () => queues.ready(REAPER_QUEUE), everyMs, now: () => now, onStuck: () => void (isStuck = true) });
     const passes = async (ms: number) => {
       now += ms;
       await watch.round(never);

@@ -21,7 +21,7 @@ export class Watch {
   constructor(
     private readonly options: {
       parts: ReaperParts;
-      queue: Queue;
+      queue: () => Promise<Queue>;
       everyMs: Record<TickName, number>;
       onStuck: () => void;
       /** ms of a monotonic clock */
@@ -59,13 +59,13 @@ export class Watch {
   private async seeToTicks(now: number): Promise<void> {
     const { parts, queue, everyMs, onStuck } = this.options;
     if (now - this.ensuredAt >= ENSURE_EVERY_MS) {
-      await ensureSchedules(queue, everyMs);
+      await ensureSchedules(await queue(), everyMs);
       this.ensuredAt = now;
     }
     const pulse = this.pulse.check(now);
     if (pulse === 'end') return onStuck();
     if (pulse === 'fine') return;
     parts.logger.error('no tick has come for a minute: the schedules are set up anew');
-    await renewSchedules(queue, everyMs);
+    await renewSchedules(await queue(), everyMs);
   }
 }
