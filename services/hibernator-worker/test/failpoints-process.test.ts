@@ -1,0 +1,57 @@
+import { type NamedFailpoint, failpointsOf } from './failpoints-list';
+import { type Ground, layGround } from './process-ground';
+import { type Run, breakAt } from './process-run';
+import { Stage } from './process-stage';
+
+jest.setTimeout(300_000);
+
+/** So many faults strike in one run. */
+const FAULTS_A_RUN = 5;
+
+/** Those of one service on one journey, a few at a time, neighbours apart. */
+function together(all: readonly NamedFailpoint[]): NamedFailpoint[][] {
+  const wayOf = ({ service, journey }: NamedFailpoint) => `${service} ${journey}`;
+  return [...new Set(all.map(wayOf))].flatMap((way) => {
+    const group = all.filter((failpoint) => wayOf(failpoint) === way);
+    const count = Math.ceil(group.length / FAULTS_A_RUN);
+    return Array.from({ length: count }, (_, part) => group.filter((_failpoint, i) => i % count === part));
+  });
+}
+
+const failpoints = together([...failpointsOf('hibernator-worker'), ...failpointsOf('reaper')]);
+const runsWith = (action: Run['action']) =>
+  failpoints.flatMap((some) => (['same', 'other'] as const).map((retriedBy): Run & { names: string } => ({ names: some.map(({ name }) => name).join(', '), failpoints: some, action, retriedBy })));
+
+// Most of a run waits for locks and looks, so that several go on at once, each on a stage of its own.
+let ground: Promise<Ground> | undefined;
+const free: Stage[] = [];
+
+async function onStage(run: Run): Promise<void> {
+  const stage = free.pop() ?? (await Stage.start(await (ground ??= layGround())));
+  try {
+    await breakAt(stage, run);
+    free.push(stage);
+  } catch (error) {
+    // What went wrong on a stage must not be blamed on the next run.
+    await stage.stop().catch(() => undefined);
+    throw error;
+  }
+}
+
+afterAll(async () => {
+  await Promise.all(free.map((stage) => stage.stop()));
+  await (await ground)?.remove();
+});
+
+describe('a process that is killed loses nothing and leaves nothing (F1, F5)', () => {
+  it.concurrent.each(runsWith('kill'))('at $names, its work taken up by the $retriedBy', onStage);
+
+  it.concurrent('even when three die of the same job, one after the other', () => {
+    const [first] = failpoints.flat().filter(({ name }) => name.startsWith('hibernate.'));
+    return onStage({ failpoints: [first!, first!, first!], action: 'kill', retriedBy: 'same' });
+  });
+});
+
+describe('a process that stands still for longer than its locks, and then goes on where it was, loses nothing and leaves nothing (F3, F4)', () => {
+  it.concurrent.each(runsWith('stop'))('at $names, its work taken up by the $retriedBy', onStage);
+});

@@ -1,0 +1,122 @@
+import type { NamedFailpoint } from './failpoints-list';
+import type { ServiceProcess } from './process-child';
+import { Drive } from './process-drive';
+import { journeys } from './process-journeys';
+import type { Stage } from './process-stage';
+import { whenTrue } from './process-when';
+
+export interface Run {
+  /** Some of one service on one journey. */
+  readonly failpoints: readonly NamedFailpoint[];
+  /**
+   * `kill`: a process dies at the first, the next process at the second, and so on. `stop`: one process stands still at each for
+   * longer than its lock on the job, and then goes on where it was.
+   */
+  readonly action: 'kill' | 'stop';
+  /** Who takes the work up: a process that runs beside it, or nobody but itself (after a kill: started again). */
+  readonly retriedBy: 'same' | 'other';
+}
+
+/** A lock lapses after 700 ms here (process-ground.ts). */
+const LONGER_THAN_A_LOCK_MS = 1_200;
+const LIVES_MAX = 20;
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Lets sessions live on the stage, one after the other, while a process is armed, until it was broken at each of the
+ * failpoints and those lives came to their end. @throws when anything is lost or left, or a failpoint was never met
+ */
+export async function breakAt(stage: Stage, run: Run): Promise<void> {
+  const { service, journey } = run.failpoints[0] as NamedFailpoint;
+  const isAlone = run.retriedBy === 'same';
+  await stage.stand(service === 'reaper' ? 'hibernator-worker' : 'reaper');
+  await (isAlone ? stage.standDown(service) : stage.stand(service));
+
+  const over = new AbortController();
+  const faults = new Faults(stage, run, over.signal);
+  const live = async () => {
+    for (let lives = 0; !faults.areOver; lives++) {
+      if (lives === LIVES_MAX) throw new Error(`never hit: ${faults.waitsFor}`);
+      await journeys[journey](new Drive(stage), faults.wakeLate);
+      await faults.wakeLate();
+    }
+  };
+  const struck = faults.strike();
+  try {
+    await Promise.all([live(), struck]);
+    if (stage.doubled.size > 0) throw new Error(`two living containers at once: ${[...stage.doubled].join(', ')}`);
+    const kept = await stage.keptJobs();
+    if (kept.length > 0) throw new Error(`ended jobs were kept: ${kept.join(', ')}`);
+  } finally {
+    over.abort();
+    await struck.catch(() => undefined);
+    await faults.end();
+  }
+}
+
+/** The faults of one run, as they come. */
+class Faults {
+  areOver = false;
+  private victim: ServiceProcess | null = null;
+  private armed = '';
+
+  constructor(
+    private readonly stage: Stage,
+    private readonly run: Run,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  get waitsFor(): string {
+    return `${this.armed}, ${this.victim?.breaks ?? 0} times broken\n${this.victim?.said ?? ''}`;
+  }
+
+  /** Where another process does the work, the one that stood still goes on when that is done. */
+  readonly wakeLate = async (): Promise<void> => {
+    if (this.run.retriedBy === 'other' && this.victim?.isStopped === true) this.victim.continue();
+  };
+
+  /** Breaks processes until every failpoint was met. */
+  async strike(): Promise<void> {
+    const { failpoints, action, retriedBy } = this.run;
+    if (action === 'kill') await this.killAtEach();
+    else await this.stopAtEach();
+    if (retriedBy === 'same' && action === 'kill' && !this.signal.aborted) await this.stage.stand((failpoints[0] as NamedFailpoint).service);
+    this.areOver = true;
+  }
+
+  /** Ends the process that stood still: it has seen the last life to its end. */
+  async end(): Promise<void> {
+    await this.victim?.kill();
+  }
+
+  private async arm(failpoints: readonly NamedFailpoint[]): Promise<ServiceProcess> {
+    this.armed = failpoints.map(({ name }) => `${name}=${this.run.action}`).join(',');
+    this.victim = await this.stage.startProcess((failpoints[0] as NamedFailpoint).service, { failpoints: this.armed });
+    return this.victim;
+  }
+
+  private async killAtEach(): Promise<void> {
+    for (const failpoint of this.run.failpoints) {
+      if (this.signal.aborted) return;
+      const victim = await this.arm([failpoint]);
+      await whenTrue(`${failpoint.name} is met`, () => victim.breaks > 0 || this.signal.aborted, { limitMs: Infinity });
+      if (victim.endedBy !== 'SIGKILL' && !this.signal.aborted) throw new Error(`it was not killed but ended by ${victim.endedBy}\n${victim.said}`);
+    }
+  }
+
+  private async stopAtEach(): Promise<void> {
+    const { failpoints, retriedBy } = this.run;
+    const victim = await this.arm(failpoints);
+    const areMet = () => victim.breaks >= failpoints.length && !victim.isStopped;
+    while (!areMet() && !this.signal.aborted) {
+      await whenTrue('it stands still', () => victim.isStopped || areMet() || victim.endedBy !== null || this.signal.aborted, { limitMs: Infinity });
+      if (victim.endedBy !== null) throw new Error(`it ended by ${victim.endedBy}\n${victim.said}`);
+      if (retriedBy === 'same' && victim.isStopped) {
+        await pause(LONGER_THAN_A_LOCK_MS);
+        victim.continue();
+      }
+      await whenTrue('it goes on', () => !victim.isStopped || this.signal.aborted, { limitMs: Infinity });
+    }
+  }
+}
