@@ -21,13 +21,16 @@ describe('the queues', () => {
     await whenReady(impatient);
     const queues = new JobQueues(impatient);
     const add = () => queues.add('some', nodeJobs.prepull, { image: 'any' });
-    await redis.client('PAUSE', 500, 'ALL');
-    await expect(add()).rejects.toThrow('Command timed out');
-    while ((await impatient.ping().catch(() => '')) !== 'PONG');
-    await add();
-    expect(await redis.exists('bull:some:prepull-any')).toBe(1);
-    await queues.close();
-    impatient.disconnect();
+    try {
+      await redis.client('PAUSE', 500, 'ALL');
+      await expect(add()).rejects.toThrow('Command timed out');
+      while ((await impatient.ping().catch(() => '')) !== 'PONG');
+      await add();
+      expect(await redis.exists('bull:some:prepull-any')).toBe(1);
+    } finally {
+      await queues.close();
+      impatient.disconnect();
+    }
   });
 });
 
