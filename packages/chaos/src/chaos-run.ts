@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { BrokenPromise, type Harm } from './broken';
+import type { Scene } from './commands/race-commands';
 import { histories } from './histories';
 import { runHistory } from './run-history';
 import type { Weakening } from './weakenings';
@@ -25,6 +26,8 @@ export interface RunOptions {
   /** Runs this one history alone. */
   readonly path?: string;
   readonly weaken?: Weakening;
+  /** Other histories than everything there is. */
+  readonly of?: fc.Arbitrary<Scene>;
   /** Told after every cycle, with the faults it met. */
   readonly onCycle?: (faults: ReadonlyMap<string, number>) => void;
   readonly isShrunk?: boolean;
@@ -34,11 +37,11 @@ const harmOf = (error: unknown): Harm => (error instanceof BrokenPromise ? error
 
 /** Runs random histories of one seed until all are done or one breaks a promise, which is then made as short as it goes. */
 export async function runChaos(ground: Ground, options: RunOptions): Promise<Failure | null> {
-  const { seed, cycles, path, weaken, onCycle, isShrunk = true } = options;
-  const property = fc.asyncProperty(histories(), (history) => runHistory(ground, history, { ...(weaken ? { weaken } : {}), ...(onCycle ? { onFaults: onCycle } : {}) }));
+  const { seed, cycles, path, weaken, of = histories(), onCycle, isShrunk = true } = options;
+  const property = fc.asyncProperty(of, (history) => runHistory(ground, history, { ...(weaken ? { weaken } : {}), ...(onCycle ? { onFaults: onCycle } : {}) }));
   const found = await fc.check(property, { seed, numRuns: cycles, endOnFailure: true, ...(path === undefined ? {} : { path }) });
   if (!found.failed) return null;
-  const quiet = fc.asyncProperty(histories(), (history) => runHistory(ground, history, weaken ? { weaken } : {}));
+  const quiet = fc.asyncProperty(of, (history) => runHistory(ground, history, weaken ? { weaken } : {}));
   const again = isShrunk ? await fc.check(quiet, { seed, numRuns: 1, path: found.counterexamplePath ?? '', interruptAfterTimeLimit: SHRINK_LIMIT_MS }) : found;
   const shortest = again.failed && again.counterexample ? again : found;
   const [history] = shortest.counterexample ?? [];

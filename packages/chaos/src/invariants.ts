@@ -30,7 +30,7 @@ async function holdLife(life: Life, world: World): Promise<void> {
   for (const { container } of running) {
     const gen = Number(container.labels['vibe.gen']);
     if (record?.state === 'hibernated' && record.gen === gen && !world.isRedisDoubtful && life.excuse === null) {
-      throw new BrokenPromise('broken', `I1: session ${life.id} is hibernated, and its container of generation ${gen} runs`);
+      throw new BrokenPromise('lost', `I2: session ${life.id} is hibernated, and its container of generation ${gen} runs on: what is typed into it is acknowledged and gone`);
     }
     if (record?.state === 'running' && record.gen === gen) life.opens(gen);
     if (gen === life.highestGen && life.wasOpen && record?.state !== 'waking') life.hear(container);

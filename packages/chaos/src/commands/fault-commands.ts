@@ -1,4 +1,4 @@
-import type { PushFault, RegistryFault } from '@vibe/testkit';
+import type { FakeContainer, PushFault, RegistryFault } from '@vibe/testkit';
 import { type NodeName, TTL_MS } from '../installation';
 import { EXPIRED, type Life, type People } from '../life';
 import type { World } from '../world';
@@ -6,15 +6,24 @@ import { type Command, command } from './command';
 
 const workersOnly = (name: NodeName): boolean => name !== 'manager';
 
+/**
+ * A container that dies takes its data with it. Not one that is frozen: all that was acknowledged is in its layer, and its record
+ * says so (without a record nobody can know). Nor one that never opened: its snapshot is untouched.
+ */
+async function endContainer(world: World, life: Life, container: FakeContainer): Promise<void> {
+  const record = await world.store.get(life.id);
+  const isSafe = record !== null && (container.status === 'paused' || record.state === 'waking' || record.state === 'hibernated');
+  if (!isSafe) life.forgive('its container ended');
+  container.end();
+}
+
 export const containerEnds = (n: number): Command =>
   command(`the container of session ${n} is killed`, async (people, world) => {
     const life = people.life(n);
     const [alive] = life ? world.containersOf(life.id).filter(({ container }) => container.isAlive) : [];
     if (!life || !alive) return;
     world.noteFault('container killed');
-    // One that is frozen has all that was acknowledged in its layer: its end takes nothing away.
-    if (alive.container.status === 'running' && (await world.store.get(life.id))?.state !== 'waking') life.forgive('its container was killed');
-    alive.container.end();
+    await endContainer(world, life, alive.container);
   });
 
 /** A restart of the Engine ends all that runs on its node; the layers stay. */
@@ -25,8 +34,7 @@ export const engineRestarts = (name: NodeName): Command =>
     world.noteFault('Engine restarted');
     for (const container of [...node.containers.values()].filter(({ isAlive }) => isAlive)) {
       const life = people.of(container.labels['vibe.session'] ?? '');
-      if (container.status === 'running' && life && (await world.store.get(life.id))?.state !== 'waking') life.forgive('its Engine was restarted');
-      container.end();
+      if (life) await endContainer(world, life, container);
     }
   });
 

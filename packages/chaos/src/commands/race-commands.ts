@@ -24,10 +24,10 @@ const meanwhileOf = (n: number): fc.Arbitrary<Scene> =>
 
 /** Somebody hangs in the middle of putting a session to sleep or waking it, life goes on, and then they go on too. */
 export const lateHandler: fc.Arbitrary<Scene> = fc
-  .record({ n: fc.nat({ max: 2 }), isSleep: fc.boolean(), call: fc.integer({ min: 1, max: 24 }), fate: stalls, isSecond: fc.boolean(), node: onNode })
-  .chain(({ n, isSleep, call, fate, isSecond, node }) =>
+  .record({ n: fc.nat({ max: 2 }), isSleep: fc.boolean(), call: fc.integer({ min: 1, max: 24 }), fate: stalls, isSecond: fc.boolean() })
+  .chain(({ n, isSleep, call, fate, isSecond }) =>
     meanwhileOf(n).map((meanwhile) => [
-      ...(isSecond ? [faults.secondAgent(node)] : []),
+      ...(isSecond ? [faults.secondAgent('worker1'), faults.secondAgent('worker2')] : []),
       isSleep ? users.askSleep(n, null) : users.comeBack(n, null),
       works.workOn(n, { call, fate }),
       ...meanwhile,
