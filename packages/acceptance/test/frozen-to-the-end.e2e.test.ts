@@ -12,7 +12,7 @@ const PARALLEL_RETURNS = 50;
 /** Enough that commit, push and proof last longer than it takes to hear of them and return. */
 const MEGABYTES = 200;
 
-/** From the last step to the first: the push of a cancelled attempt may still be going on when the next one begins. */
+/** The steps of a sleep up to its commit point, in their order. */
 const STEPS = ['saving', 'freezing', 'committing', 'pushing', 'proving'] as const;
 
 describe('a program that ticks and ignores every signal, in a session that is put to sleep', () => {
