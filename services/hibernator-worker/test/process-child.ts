@@ -53,7 +53,7 @@ export class ServiceProcess {
 
   get isStopped(): boolean {
     if (this.isEnded || this.child.pid === undefined) return false;
-    const isStopped = /\) T /.test(readFileSync(`/proc/${this.child.pid}/stat`, 'utf8'));
+    const isStopped = stateOf(this.child.pid) === 'T';
     if (isStopped && !this.isKnownToStandStill) this.stops += 1;
     this.isKnownToStandStill = isStopped;
     return isStopped;
@@ -84,5 +84,14 @@ export class ServiceProcess {
     const closed = once(this.child, 'close');
     this.child.kill('SIGKILL');
     await closed;
+  }
+}
+
+/** The kernel's letter for what a process does (proc(5)); null when it is gone, which its parent hears a moment later. */
+function stateOf(pid: number): string | null {
+  try {
+    return /\) (\S) /.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? null;
+  } catch {
+    return null;
   }
 }
