@@ -47,7 +47,7 @@ const commands: [times: number, arbitrary: fc.Arbitrary<Command>][] = [
   [2, fc.constant(faults.registryUp)],
   [2, fc.tuple(someWorker, fc.constantFrom('lies' as const, 'fails' as const, 'cuts' as const, null)).map(([name, f]) => faults.pushGoesWrong(name, f))],
   [1, fc.tuple(someWorker, fc.boolean()).map(([name, isLost]) => faults.eventsAreLost(name, isLost))],
-  [2, someSession.map(faults.strayThaw)],
+  [2, fc.tuple(someSession, fc.boolean()).map(([n, isFrozenAgain]) => faults.strayThaw(n, isFrozenAgain))],
   [1, fc.constant(faults.redisRestarts)],
   [1, fc.constant(faults.redisIsEmptied)],
   [1, fc.nat({ max: 6 }).map(faults.redisIsRewound)],

@@ -82,6 +82,7 @@ export async function settle(world: World): Promise<void> {
 /** Registry care reads the whole catalogue in a reaper's first round, and must see twice what it takes away. */
 export async function careForRegistry(world: World): Promise<void> {
   for (let sightings = 0; sightings < 2; sightings += 1) {
+    world.reaper.kill();
     await world.startReaper();
     await world.reaper.tick('registryCare');
     await world.skipClock(ROUND_MS);

@@ -60,7 +60,8 @@ export class World {
   isRedisDoubtful = false;
   private reaperNow: ReaperProcess | null = null;
   private apiNow: ApiProcess | null = null;
-  private gone: { kill(): void }[] = [];
+  /** Reapers and replicas that were replaced: one that only hung lives on, and may go on. */
+  private readonly replaced: (ReaperProcess | ApiProcess)[] = [];
 
   private constructor(
     readonly ground: Ground,
@@ -78,6 +79,8 @@ export class World {
     const world = new World(ground, await startFakeSwarm({ registries: { [REGISTRY]: { url: ground.registry.url } } }), weaken, mayRewind);
     world.fake.swarm.startPlan = (container) => world.born(container);
     await new Epoch(ground.redis).open();
+    // As the agents had it brought long ago.
+    await Promise.all(world.fake.swarm.nodes.map((node) => node.pull(`${REGISTRY}/vibe-terminal`, 'base', LOGIN)));
     await Promise.all(NODES.map((name) => world.startAgent(name)));
     await Promise.all(world.agents.map((agent) => agent.report()));
     await world.startReaper();
@@ -121,17 +124,17 @@ export class World {
   }
 
   async startReaper(): Promise<void> {
-    if (this.reaperNow) this.gone.push(this.reaperNow);
+    if (this.reaperNow) this.replaced.push(this.reaperNow);
     this.reaperNow = await ReaperProcess.start(this.surroundings);
   }
 
   async startApi(): Promise<void> {
-    if (this.apiNow) this.gone.push(this.apiNow);
+    if (this.apiNow) this.replaced.push(this.apiNow);
     this.apiNow = await ApiProcess.start(this.surroundings);
   }
 
   private get gates() {
-    return [...this.agents, ...(this.reaperNow ? [this.reaperNow] : []), ...(this.apiNow ? [this.apiNow] : [])].map(({ gate }) => gate);
+    return [...this.agents, ...this.replaced, ...(this.reaperNow ? [this.reaperNow] : []), ...(this.apiNow ? [this.apiNow] : [])].map(({ gate }) => gate);
   }
 
   /** What hangs in any living process goes on. */
@@ -216,7 +219,7 @@ export class World {
   }
 
   async end(): Promise<void> {
-    for (const process of [...this.agents, ...this.gone]) process.kill();
+    for (const process of [...this.agents, ...this.replaced]) process.kill();
     this.reaperNow?.kill();
     this.apiNow?.kill();
     await this.fake.stop();

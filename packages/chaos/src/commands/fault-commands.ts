@@ -112,9 +112,9 @@ export const eventsAreLost = (name: NodeName, isLost: boolean): Command =>
 /** A hibernation reads the counter twice; from the second time on nothing can help against a stranger. */
 const WITNESS_READINGS = 2;
 
-/** Somebody thaws the frozen container by hand, and its user types on. */
-export const strayThaw = (n: number): Command =>
-  command(`the frozen container of session ${n} is thawed by hand`, async (people, world) => {
+/** Somebody thaws the frozen container by hand, its user types on, and it may be frozen again before anybody looks. */
+export const strayThaw = (n: number, isFrozenAgain: boolean): Command =>
+  command(`the frozen container of session ${n} is thawed by hand${isFrozenAgain ? ' and frozen again' : ''}`, async (people, world) => {
     const life = people.life(n);
     const frozen = life && world.containersOf(life.id).find(({ container }) => container.status === 'paused');
     if (!life || !frozen || (await world.store.get(life.id))?.state !== 'hibernating' || world.hangsAfter('cpuCounter', WITNESS_READINGS)) return;
@@ -122,6 +122,7 @@ export const strayThaw = (n: number): Command =>
     frozen.container.unpause();
     life.hear(frozen.container);
     life.type(frozen.container);
+    if (isFrozenAgain) frozen.container.pause();
   });
 
 export const redisRestarts: Command = command('Redis is killed and starts again', async (_people, world) => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { type Fate } from '../gate';
+import { NODES } from '../installation';
 import { type Command } from './command';
 import * as faults from './fault-commands';
 import * as users from './user-commands';
@@ -16,15 +17,15 @@ const meanwhileOf = (n: number): fc.Arbitrary<Scene> =>
   fc.oneof(
     fc.constant([users.comeBack(n, null), users.type(n), users.askSleep(n, null)]),
     fc.constant([users.comeBack(n, null), works.workSome(4), users.type(n), users.askSleep(n, null), works.workSome(4)]),
-    fc.constant([faults.strayThaw(n)]),
+    fc.boolean().map((isFrozenAgain) => [faults.strayThaw(n, isFrozenAgain)]),
     fc.nat({ max: 3 }).map((moments) => [faults.redisIsRewound(moments)]),
     fc.constant([faults.redisIsEmptied]),
-    fc.array(fc.constantFrom(users.comeBack(n, null), users.type(n), users.askSleep(n, null), works.workSome(2), faults.strayThaw(n), works.tick('deadlines', null), faults.clockMoves(16 * 60_000)), { minLength: 1, maxLength: 5 }),
+    fc.array(fc.constantFrom(users.comeBack(n, null), users.type(n), users.askSleep(n, null), works.workSome(2), faults.strayThaw(n, false), faults.strayThaw(n, true), works.tick('deadlines', null), faults.clockMoves(16 * 60_000)), { minLength: 1, maxLength: 5 }),
   );
 
 /** Somebody hangs in the middle of putting a session to sleep or waking it, life goes on, and then they go on too. */
 export const lateHandler: fc.Arbitrary<Scene> = fc
-  .record({ n: fc.nat({ max: 2 }), isSleep: fc.boolean(), call: fc.integer({ min: 1, max: 24 }), fate: stalls, isSecond: fc.boolean() })
+  .record({ n: fc.nat({ max: 2 }), isSleep: fc.boolean(), call: fc.integer({ min: 1, max: 26 }), fate: stalls, isSecond: fc.boolean() })
   .chain(({ n, isSleep, call, fate, isSecond }) =>
     meanwhileOf(n).map((meanwhile) => [
       ...(isSecond ? [faults.secondAgent('worker1'), faults.secondAgent('worker2')] : []),
@@ -37,9 +38,9 @@ export const lateHandler: fc.Arbitrary<Scene> = fc
 
 /** The reaper hangs in the middle of a round, and goes on when what it read is not so any more. */
 export const lateReaper: fc.Arbitrary<Scene> = fc
-  .record({ n: fc.nat({ max: 2 }), tick: fc.constantFrom('deadlines' as const, 'reconcile' as const, 'registryCare' as const), call: fc.integer({ min: 1, max: 8 }), fate: stalls, isLate: fc.boolean() })
+  .record({ n: fc.nat({ max: 2 }), tick: fc.constantFrom('deadlines' as const, 'reconcile' as const, 'registryCare' as const), call: fc.integer({ min: 1, max: 10 }), fate: stalls, isLate: fc.boolean() })
   .chain(({ n, tick, call, fate, isLate }) =>
-    meanwhileOf(n).map((meanwhile) => [...(isLate ? [users.askSleep(n, null), works.workSome(3), faults.aWeekPasses] : []), works.tick(tick, { call, fate }), ...meanwhile, works.wakeStalled]),
+    meanwhileOf(n).map((meanwhile) => [...(isLate ? [users.askSleep(n, null), works.workSome(3), faults.aWeekPasses] : []), ...NODES.map(works.rounds), works.tick(tick, { call, fate }), ...meanwhile, works.wakeStalled]),
   );
 
 /** A push lies or breaks while a session is put to sleep. */
