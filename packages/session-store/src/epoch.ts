@@ -88,9 +88,14 @@ export class Epoch {
     return (await this.redis.exists(keys.moves)) === 0;
   }
 
-  /** Closes the doors: from here on the API answers 503 until a rebuild has ended. Safe to repeat. */
+  /**
+   * Closes the doors: from here on the API answers 503 until a rebuild has ended. Safe to repeat. What was seen before no longer
+   * counts: a Redis whose clock went back opens an epoch that is older by its name, and it would be closed for ever.
+   */
   async close(): Promise<void> {
     await this.redis.del(keys.epoch);
+    this.known = null;
+    this.heard = null;
   }
 
   /** Opens a new epoch at the end of a rebuild. Safe to repeat: the first one holds. */
