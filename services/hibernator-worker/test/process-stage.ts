@@ -158,12 +158,18 @@ export class Stage {
     return this.processes.filter(({ endedBy }) => endedBy === null).map(({ said }) => said).join('\n\n');
   }
 
+  /** Ends all of it, whatever fails on the way. @throws the first failure */
   async stop(): Promise<void> {
-    await Promise.all(this.processes.map((child) => child.kill()));
-    await this.queues.close();
-    this.redis.disconnect();
-    await this.fake.stop();
-    await this.registry.stop();
-    await this.redisServer.stop();
+    const steps = [
+      () => Promise.all(this.processes.map((child) => child.kill())),
+      () => this.queues.close(),
+      () => this.redis.disconnect(),
+      () => this.fake.stop(),
+      () => this.registry.stop(),
+      () => this.redisServer.stop(),
+    ];
+    const failures: unknown[] = [];
+    for (const step of steps) await Promise.resolve().then(step).catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   }
 }
