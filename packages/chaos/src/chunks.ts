@@ -12,7 +12,7 @@ export interface Chunk {
 /** Splits a run of so many cycles. */
 export function chunksOf(seed: number, cycles: number): Chunk[] {
   return Array.from({ length: Math.ceil(cycles / CHUNK) }, (_, place) => ({
-    seed: createHash('sha256').update(`${seed} ${place}`).digest().readInt32BE(0),
+    seed: createHash('sha256').update(`${seed} ${place}`).digest().readUInt32BE(0) >>> 1,
     cycles: Math.min(CHUNK, cycles - place * CHUNK),
   }));
 }

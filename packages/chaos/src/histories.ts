@@ -7,7 +7,7 @@ import type { Command } from './commands/command';
 import { type Fault, fates } from './gate';
 import { USERS } from './installation';
 
-const SCENES_MAX = 20;
+const SCENES_MAX = 10;
 
 /** Two sessions run when a history begins; a user holds two at most. */
 const someSession = fc.nat({ max: 3 });

@@ -1,8 +1,9 @@
-import { SWARM_QUEUE, type SessionRecord, TERMINAL_PORT, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
+import { TERMINAL_PORT, stateTable } from '@vibe/contracts';
 import { failpoint } from '@vibe/platform';
 import { ACTOR, type AgentParts } from './agent-parts';
 import type { RunningContainer } from './idle-clock';
 import { whenListening } from './listening-port';
+import { loseSession } from './lose-session';
 import { startFailed } from './start-failed';
 
 /** What this agent says about the containers of its node: a terminal that opened, one that died, one that must be thawed. */
@@ -81,19 +82,11 @@ export class ContainerWatch {
     const record = await store.get(sessionId);
     if (record && (record.container_id === containerId || record.gen === session?.gen)) {
       const reason = reasonOfDeath(container, this.parts.settings.SESSION_MEMORY_LIMIT_MIB);
-      if (record.state === 'running' && record.container_id === containerId) await this.lose(record, `The session is lost: ${reason}.`);
+      if (record.state === 'running' && record.container_id === containerId) await loseSession(this.parts, record, `The session is lost: ${reason}.`);
       else if (record.state === 'creating' || record.state === 'waking') await startFailed(this.parts, record, `Its terminal did not open: ${reason}.`);
     }
     // Only now: a death that could not be written down is seen again by the next resync.
     this.known.delete(containerId);
-  }
-
-  private async lose(record: SessionRecord, reason: string): Promise<void> {
-    const moved = await this.parts.store.move({ id: record.id, rev: record.rev, to: 'lost', actor: ACTOR, reason, set: { container_id: null, task_name: null, service_id: null } });
-    if (moved.outcome === 'stale') return;
-    await failpoint('lose.after-move');
-    this.parts.logger.warn('session lost', { session_id: record.id, gen: record.gen, reason });
-    await this.parts.queues.add(SWARM_QUEUE, swarmJobs.retire, retirementOf(record, moved.record.rev));
   }
 
   /** Takes up what the records say runs on this node: what died while no agent looked is then found by `resync`. */

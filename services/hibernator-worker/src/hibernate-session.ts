@@ -1,8 +1,9 @@
 import { type SessionRecord, SWARM_QUEUE, type SessionWork, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
-import { failpoint } from '@vibe/platform';
+import { failpoint, isCoded } from '@vibe/platform';
 import { type JobContext } from '@vibe/session-store';
 import { ACTOR, type AgentParts } from './agent-parts';
 import type { AgentAlarm } from './alarms';
+import { loseSession } from './lose-session';
 import { saveShell } from './save-shell';
 import { takeSnapshot } from './take-snapshot';
 import { MovedOn } from './work-under-way';
@@ -44,7 +45,8 @@ export async function hibernateSession(parts: AgentParts, { session_id, rev }: S
   try {
     await sleep(parts, record, containerId, work.signal);
   } catch (error) {
-    if (context.signal.aborted) throw error;
+    // The claim stays while the records cannot be believed; the reaper adds its job again.
+    if (context.signal.aborted || isCoded(error, 'rebuilding')) throw error;
     if (error instanceof MovedOn || work.signal.aborted) log.info('hibernation cancelled');
     else if (error instanceof CannotSleep || (await mayGoOn(parts, containerId))) await giveUp(parts, record, error);
     else throw error;
@@ -61,7 +63,7 @@ async function sleep(parts: AgentParts, record: SessionRecord, containerId: stri
   const step = (step: SessionRecord['step']) => requireProgress(parts, record, step, signal);
 
   const container = await engine.inspectContainer(containerId, { isSizeWanted: true });
-  if (!container) return lose(parts, record, 'its container is gone');
+  if (!container) return loseSession(parts, record, 'The session is lost: its container is gone.');
   await refuseWhatCannotSleep(parts, container);
 
   if (container.state === 'running') {
@@ -152,10 +154,6 @@ async function refuseWhatCannotSleep(parts: AgentParts, container: { sizeRw: num
   if (image?.hasVolumes) throw new CannotSleep('keeps_volumes', 'its image keeps data in volumes, which no snapshot holds; build the session image without VOLUME');
   const needed = (container.sizeRw ?? 0) + DISK_MARGIN_BYTES;
   if (disk.freeBytes < needed) throw new CannotSleep('disk_full', 'its node has too little free disk to save it; it goes on running');
-}
-
-async function lose(parts: AgentParts, record: SessionRecord, reason: string): Promise<void> {
-  await parts.store.move({ id: record.id, rev: record.rev, to: 'lost', actor: ACTOR, reason, set: { container_id: null, task_name: null } });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type SessionRecord, nodeJobs, nodeQueueOf } from '@vibe/contracts';
+import { keys } from '@vibe/session-store';
 import { Agents } from './agents';
 import { contextOf } from './job-line';
 
@@ -103,5 +104,18 @@ describe('a container that dies at the wrong time', () => {
     get.mockRestore();
     await watch.resync();
     await agents.until(record.id, 'lost');
+  });
+
+  it('is not called lost by a Redis that was rewound: the container it names may have been retired since (F19)', async () => {
+    const { record } = await agents.running();
+    const { parts } = agents.agentOn(record.node_id);
+    await agents.claimSleep(record);
+    await remove(record);
+    expect(await parts.epoch.look()).toBe('open');
+    await agents.redis.set(keys.moves, 1);
+    await expect(agents.drain()).rejects.toThrow('cannot be believed');
+    expect(await agents.require(record.id)).toMatchObject({ state: 'hibernating' });
+    expect(await parts.epoch.look()).toBe('absent');
+    await parts.epoch.open();
   });
 });

@@ -12,7 +12,8 @@ const workersOnly = (name: NodeName): boolean => name !== 'manager';
  */
 async function endContainer(world: World, life: Life, container: FakeContainer): Promise<void> {
   const record = await world.store.get(life.id);
-  const isSafe = record !== null && (container.status === 'paused' || record.state === 'waking' || record.state === 'hibernated');
+  const isUnopened = !world.isRedisDoubtful && (record?.state === 'waking' || record?.state === 'hibernated');
+  const isSafe = record !== null && (container.status === 'paused' || isUnopened);
   if (!isSafe) life.forgive('its container ended');
   container.end();
 }
