@@ -130,6 +130,7 @@ export class AgentProcess {
   }
 
   async resync({ isIdleClockRead = true } = {}): Promise<void> {
+    await this.watch.recall();
     const running: RunningContainer[] = await this.watch.resync();
     if (isIdleClockRead) await this.parts.idleClock.lookAtAll(running);
     if (this.parts.isManager) await lookAtSlowStarts(this.parts);

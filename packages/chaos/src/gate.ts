@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '@vibe/platform';
 
 /**
@@ -24,6 +25,10 @@ interface Turn {
 }
 
 const turns = new AsyncLocalStorage<Turn>();
+
+/** Longer than the pauses in which working handlers look again at a file or a port. */
+const LOOK_MS = 10;
+const BLOCKED_LOOKS = 8;
 
 const forever = <T>(): Promise<T> => new Promise<T>(() => undefined);
 
@@ -95,8 +100,19 @@ export class GatedProcess {
       (): WorkEnd => ({ end: 'done' }),
       (error: unknown): WorkEnd => ({ end: 'failed', error }),
     );
-    const end = await Promise.race([ended, stall, death]);
+    const done = new AbortController();
+    const end = await Promise.race([ended, stall, death, this.blocked(done.signal)]);
+    done.abort();
     return { ...end, isMet: turn.isMet };
+  }
+
+  /** Work that waits for a lock which hanging work of this process holds hangs as well. */
+  private async blocked(done: AbortSignal): Promise<WorkEnd> {
+    for (let idleLooks = 0; idleLooks < BLOCKED_LOOKS; idleLooks = this.stalled.length > 0 && !this.isBusy ? idleLooks + 1 : 0) {
+      await sleep(LOOK_MS);
+      if (done.aborted) break;
+    }
+    return { end: 'stalled' };
   }
 
   /** Killed: nothing of it goes on. */
