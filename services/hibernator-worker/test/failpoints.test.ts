@@ -32,6 +32,8 @@ async function drainBroken(): Promise<void> {
   }
 }
 
+const LOOK_EVERY_MS = 10;
+
 /** What the reaper does about a claim whose job is gone. */
 async function addAgain(id: string): Promise<void> {
   const record = await agents.store.get(id);
@@ -45,9 +47,22 @@ async function addAgain(id: string): Promise<void> {
 
 const lookEverywhere = () => Promise.all([...agents.byName.values()].map(({ watch }) => watch.resync()));
 
+/**
+ * A container that was asked for is on its way: it opens, or the failpoint is met. New agents that came before that would meet it
+ * themselves.
+ */
+async function untilOpenOrBroken(id: string): Promise<void> {
+  for (;;) {
+    const state = (await agents.store.get(id))?.state;
+    if (hitFailpoints().size > 0 || (state !== 'creating' && state !== 'waking')) return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
 /** Breaks one stretch of a session's life where the failpoint is armed, and lets the work go on: with these agents or new ones. */
 async function broken(retriedBy: 'same' | 'other', id: string): Promise<void> {
   await drainBroken();
+  await untilOpenOrBroken(id);
   if (retriedBy === 'other') await agents.replaceAll();
   for (let round = 0; round < 3; round++) {
     await addAgain(id);
