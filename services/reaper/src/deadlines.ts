@@ -55,7 +55,9 @@ export async function watchDeadlines(parts: ReaperParts, signal: AbortSignal): P
   metrics.setOverdue(ids.length);
   if (ids.length === 0) return { overdue: 0, failed: 0 };
   const failed = await oneByOne(ids, { signal, logger, failure: 'an overdue session could not be dealt with', fieldsOf: (id) => ({ session_id: id }) }, async (id) => {
-    const [record, deadlineAt, nowMs] = await Promise.all([store.get(id), store.deadlineOf(id), store.now()]);
+    // The record first: a deadline that is older than the record it is held against may be that of a sleep before.
+    const record = await store.get(id);
+    const [deadlineAt, nowMs] = await Promise.all([store.deadlineOf(id), store.now()]);
     // Progress renews a deadline without another rev.
     if (record && deadlineAt !== null && deadlineAt <= nowMs) await dealWith(parts, record, decideOverdue(record, nowMs));
   });
