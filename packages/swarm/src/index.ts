@@ -6,5 +6,5 @@ export { type CallOptions, type EngineAddress, type EngineOptions, type Registry
 export { type CommitOptions, type InspectedImage } from './images';
 export { type NodeInfo } from './nodes';
 export { type SessionSecret } from './secrets';
-export { type CreatedService, type ServiceTask } from './services';
+export { type CreatedService, type ServiceTask, hasEnded } from './services';
 export { type SessionServiceOptions, sessionServiceSpec } from './session-service-spec';

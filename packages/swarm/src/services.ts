@@ -22,6 +22,12 @@ export interface ServiceTask {
   readonly exitCode: number | null;
 }
 
+/** Task states that no container of `restart none` ever leaves. */
+const ENDED = new Set(['complete', 'failed', 'shutdown', 'rejected', 'orphaned', 'remove']);
+
+/** True when a task of a service with restart condition `none` is over: nothing of it will ever run again. */
+export const hasEnded = ({ state }: Pick<ServiceTask, 'state'>): boolean => ENDED.has(state);
+
 const serviceSchema = z.object({
   ID: z.string(),
   Spec: z.object({

@@ -1,6 +1,7 @@
 import { type PayloadOf, newCollectionRun, SWARM_QUEUE, swarmJobs } from '@vibe/contracts';
 import { failpoint, isCoded } from '@vibe/platform';
 import type { Collection, CollectionStep, JobContext, RegistryCollection } from '@vibe/session-store';
+import { hasEnded } from '@vibe/swarm';
 import type { AgentParts } from './agent-parts';
 import { tryLater } from './try-later';
 
@@ -15,9 +16,6 @@ const IN_WORK_MAX = 10_000;
 
 /** Asked whether it would take a push; it is always there. */
 const PROBE_REPOSITORY = 'vibe-terminal';
-
-/** Task states that no container of `restart none` ever leaves. */
-const ENDED = new Set(['complete', 'failed', 'shutdown', 'rejected', 'orphaned', 'remove']);
 
 export type CollectParts = Pick<AgentParts, 'engine' | 'registry' | 'store' | 'epoch' | 'queues' | 'logger'> & {
   readonly collection: RegistryCollection;
@@ -108,7 +106,7 @@ async function collect(parts: CollectParts, at: Collection): Promise<Outcome> {
     return 'wait';
   }
   const [task] = await engine.tasksOfService(collector.serviceId);
-  if (!task || !ENDED.has(task.state)) return 'wait';
+  if (!task || !hasEnded(task)) return 'wait';
   if (task.state !== 'complete') return fail(parts, at, `the collector's task is ${task.state}: ${task.error ?? 'nobody knows why'}`);
   const freed = await engine.bytesFreedBy(collector).catch((error: unknown) => {
     logger.warn('what the collector freed is not known', { run: at.run, error });
@@ -143,7 +141,7 @@ async function removeCollector({ engine }: CollectParts): Promise<boolean> {
   if (!collector) return true;
   await engine.stopCollector(collector);
   const tasks = await engine.tasksOfService(collector.serviceId);
-  if (tasks.some(({ state }) => !ENDED.has(state))) return false;
+  if (tasks.some((task) => !hasEnded(task))) return false;
   await engine.removeService(collector.serviceId);
   return true;
 }

@@ -1,14 +1,12 @@
 import { SWARM_QUEUE, type SessionRecord, retirementOf, swarmJobs } from '@vibe/contracts';
 import { failpoint } from '@vibe/platform';
+import { hasEnded } from '@vibe/swarm';
 import { ACTOR, type AgentParts } from './agent-parts';
 import { startFailed } from './start-failed';
 
 /** A start that takes longer than this is looked at, in ms. */
 export const START_LOOK_MS = 3_000;
 const LOOKS_AT_ONCE = 200;
-
-/** Task states that no container of `restart none` ever leaves. */
-const ENDED = new Set(['rejected', 'failed', 'complete', 'shutdown', 'orphaned', 'remove']);
 
 /**
  * Looks at the starts that take too long: the only place where tasks are asked about, and only for these. A task that was
@@ -29,7 +27,7 @@ export async function lookAtSlowStarts(parts: AgentParts): Promise<void> {
 async function lookAtStart(parts: AgentParts, record: SessionRecord, serviceId: string): Promise<void> {
   const [task] = await parts.engine.tasksOfService(serviceId);
   if (!task) return;
-  if (ENDED.has(task.state)) return startFailed(parts, record, `It could not be started: ${task.error ?? `its task is ${task.state}`}.`);
+  if (hasEnded(task)) return startFailed(parts, record, `It could not be started: ${task.error ?? `its task is ${task.state}`}.`);
   if (task.state === 'pending' && record.wish_node !== undefined) await wakeElsewhere(parts, record);
 }
 
