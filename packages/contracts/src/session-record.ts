@@ -12,14 +12,15 @@ export const workSteps = ['queued', 'asked', 'starting', 'saving', 'freezing', '
 export const activityReasons = ['opened', 'input', 'cpu', 'unmeasured'] as const;
 export type ActivityReason = (typeof activityReasons)[number];
 
-/** Why a session is put to sleep. */
-export const hibernateReasons = ['idle', 'asked', 'drain', 'disk'] as const;
+/** Why a session is put to sleep. `ended`: its container ended while it was frozen, so that it can only be saved and woken, not thawed. */
+export const hibernateReasons = ['idle', 'asked', 'drain', 'disk', 'ended'] as const;
 
 /**
  * One session as Redis keeps it (`session:{id}`, a hash of strings). Times are ms of Redis' clock. A field that does not
  * apply is absent. `nodes` are the nodes that ever held this session's data since it was made; `missing_since` is the
  * first of consecutive looks on which the registry itself said that the snapshot is not there. `failures` counts attempts to sleep or
- * wake that failed in a row; `retry_after` is when the next one makes sense.
+ * wake that failed in a row; `retry_after` is when the next one makes sense. `frozen_container` is a container that was frozen and
+ * has not been thawed since: should it end, its layer still holds all there is.
  */
 export const sessionRecordSchema = z.object({
   id: sessionIdSchema,
@@ -41,6 +42,7 @@ export const sessionRecordSchema = z.object({
   service_id: optionalText,
   task_name: optionalText,
   container_id: optionalText,
+  frozen_container: optionalText,
   base_image: z.string().min(1),
   snapshot_digest: digestSchema.optional(),
   snapshot_bytes: z.coerce.number().int().nonnegative().optional(),

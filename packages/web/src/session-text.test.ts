@@ -33,4 +33,5 @@ it('says what is under way and how long it has been', () => {
   expect(lines({ ...since, state: 'waking', step: 'asked' })).toBe('Finding a machine with room … 9 s');
   expect(lines({ ...since, state: 'creating' })).toBe('Under way … 9 s');
   expect(lines({ ...since, state: 'hibernating', step: 'pushing', hibernate_reason: 'idle' })).toBe('Storing the snapshot … 9 s It sleeps because nobody used it. Opening it now keeps it awake.');
+  expect(lines({ ...since, state: 'hibernating', step: 'queued', hibernate_reason: 'ended', reason: 'its machine stopped it' })).toBe('Waiting in line … 9 s Its machine stopped it.');
 });

@@ -35,6 +35,7 @@ const sleepReasons: Readonly<Record<NonNullable<ApiSession['hibernate_reason']>,
   asked: 'you asked for it',
   drain: 'its machine is being emptied',
   disk: 'its machine runs out of disk',
+  ended: 'its machine stopped it',
 };
 
 /** The state in one or two words, and its mood. */
@@ -104,7 +105,7 @@ function linesOf(session: ApiSession, now: number): string[] {
     case 'running':
       return [useWords(session, now), sleepsWords(session, now), stayedAwake(session, now)];
     case 'hibernating':
-      return [working, session.hibernate_reason === null ? '' : `It sleeps ${sleepReasonWords(session)}. Opening it now keeps it awake.`];
+      return [working, sleepLine(session)];
     case 'hibernated': {
       const size = session.snapshot_bytes === null ? '' : `, ${bytesWords(session.snapshot_bytes)} stored`;
       return [`Asleep since ${clockWords(since, now)}${size}.`, sentence(session.reason ?? ''), expiresWords(session, now)];
@@ -114,6 +115,11 @@ function linesOf(session: ApiSession, now: number): string[] {
     case 'failed':
       return [sentence(session.reason ?? 'It could not be started'), 'It never held any data.', expiresWords(session, now)];
   }
+}
+
+function sleepLine(session: ApiSession): string {
+  if (session.hibernate_reason === null) return '';
+  return session.hibernate_reason === 'ended' ? sentence(session.reason ?? '') : `It sleeps ${sleepReasonWords(session)}. Opening it now keeps it awake.`;
 }
 
 function stayedAwake(session: ApiSession, now: number): string {

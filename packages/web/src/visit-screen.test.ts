@@ -29,6 +29,12 @@ it('a session that falls asleep says why and how to stop it', () => {
   expect(see({ ...live, session, isAsking: true })).toMatchObject({ name: 'sleeping', title: 'Staying awake', hint: '' });
 });
 
+it('a session whose machine stopped it offers no staying awake, and says when it opens', () => {
+  const session = sessionWith({ state: 'hibernating', hibernate_reason: 'ended', reason: 'all of it is being saved' });
+  expect(see({ ...live, session })).toMatchObject({ name: 'sleeping', title: 'Being saved', lines: ['All of it is being saved.'], hint: 'Press a key or click to open it as soon as that is done' });
+  expect(see({ ...live, session, isWanted: true })).toMatchObject({ title: 'Being saved', hint: 'It opens again by itself as soon as that is done' });
+});
+
 it('a sleeping session says since when, what is stored, when it goes, and how to wake it', () => {
   const session = sessionWith({ state: 'hibernated', snapshot_bytes: 2_000_000, hibernate_reason: 'idle', expires_at: iso(86_400_000) });
   const card = see({ ...newVisit, session });

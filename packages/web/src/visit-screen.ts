@@ -94,6 +94,10 @@ function reconnecting(socket: SocketStatus, now: number): Card {
 }
 
 function sleeping(visit: Visit, session: ApiSession, steps: readonly StepLine[]): Card {
+  if (session.hibernate_reason === 'ended') {
+    const hint = visit.isAsking || visit.isWanted ? 'It opens again by itself as soon as that is done' : 'Press a key or click to open it as soon as that is done';
+    return card('sleeping', 'Being saved', { lines: [sentence(session.reason ?? '')], steps, hint, isGlass: true, isWorking: true });
+  }
   if (visit.isAsking || visit.isWanted) return card('sleeping', 'Staying awake', { lines: ['Stopping its way to sleep …'], isGlass: true, isWorking: true });
   const why = sleepReasonWords(session);
   return card('sleeping', 'Falling asleep', { lines: [why === '' ? '' : sentence(why)], steps, hint: 'Press a key or click to stay awake', isGlass: true, isWorking: true });

@@ -4,6 +4,7 @@ import { ACTOR, type AgentParts } from './agent-parts';
 import type { RunningContainer } from './idle-clock';
 import { whenListening } from './listening-port';
 import { loseSession } from './lose-session';
+import { saveEnded } from './save-ended';
 import { startFailed } from './start-failed';
 
 /** What this agent says about the containers of its node: a terminal that opened, one that died, one that must be thawed. */
@@ -69,6 +70,8 @@ export class ContainerWatch {
     if (record?.container_id === undefined) return;
     if (record.state === 'running' && record.node_id === this.parts.nodeId) this.known.set(record.container_id, { sessionId, gen: record.gen });
     await this.parts.freezer.thawIfRunning(sessionId, record.gen, record.container_id);
+    // An Engine that was restarted ended it while it was frozen, and told nobody.
+    if (record.frozen_container === record.container_id) await this.died(record.container_id);
   }
 
   /** A container ended or is gone: seen by inspecting it, so a wrong hint does no harm. Safe to repeat. */
@@ -82,7 +85,9 @@ export class ContainerWatch {
     const record = await store.get(sessionId);
     if (record && (record.container_id === containerId || record.gen === session?.gen)) {
       const reason = reasonOfDeath(container, this.parts.settings.SESSION_MEMORY_LIMIT_MIB);
-      if (record.state === 'running' && record.container_id === containerId) await loseSession(this.parts, record, `The session is lost: ${reason}.`);
+      const isItsOwn = record.state === 'running' && record.container_id === containerId;
+      if (isItsOwn && container && record.frozen_container === containerId) await saveEnded(this.parts, record);
+      else if (isItsOwn) await loseSession(this.parts, record, `The session is lost: ${reason}.`);
       else if (record.state === 'creating' || record.state === 'waking') await startFailed(this.parts, record, `Its terminal did not open: ${reason}.`);
     }
     // Only now: a death that could not be written down is seen again by the next resync.
@@ -111,12 +116,12 @@ export class ContainerWatch {
     const gone = [...this.known.keys()].filter((id) => !there.has(id));
     const ended = containers.filter((c) => c.state === 'exited' && ['running', 'creating', 'waking'].includes(records.get(c.session_id)?.state ?? '') && records.get(c.session_id)?.gen === c.gen);
     const unopened = containers.filter((c) => c.state === 'running' && ['creating', 'waking', 'running'].includes(records.get(c.session_id)?.state ?? '') && !this.known.has(c.container_id));
-    const paused = containers.filter((c) => c.state === 'paused' && records.get(c.session_id)?.state === 'running');
+    const frozen = containers.filter((c) => (c.state === 'paused' || (c.state === 'running' && records.get(c.session_id)?.frozen_container === c.container_id)) && records.get(c.session_id)?.state === 'running');
 
     const looks = [
       ...[...gone, ...ended.map((c) => c.container_id)].map((id) => this.died(id)),
       ...unopened.map((c) => this.started(c.container_id)),
-      ...paused.map((c) => freezer.thawIfRunning(c.session_id, c.gen, c.container_id)),
+      ...frozen.map((c) => freezer.thawIfRunning(c.session_id, c.gen, c.container_id)),
     ];
     // A start may take as long as its terminal takes to open: nobody waits for it here.
     for (const look of looks) void look.catch((error: unknown) => logger.warn('a container could not be looked at', { error }));

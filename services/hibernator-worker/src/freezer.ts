@@ -56,7 +56,10 @@ export class Freezer {
     return 'frozen';
   }
 
-  /** Thaws the container if the record says that it runs. Safe to repeat; throws when Redis or the Engine cannot be asked. */
+  /**
+   * Thaws the container if the record says that it runs, and takes back the note that it is frozen: unless it has ended, then
+   * the note says that it can be saved. Safe to repeat; throws when Redis or the Engine cannot be asked.
+   */
   thawIfRunning(sessionId: string, gen: number, containerId: string): Promise<void> {
     return this.alone(containerId, async () => {
       const now = await this.parts.store.get(sessionId);
@@ -64,6 +67,8 @@ export class Freezer {
       await failpoint('thaw.before-unpause');
       if (await this.parts.engine.unpauseContainer(containerId)) this.parts.logger.info('thawed', { session_id: sessionId, gen });
       await failpoint('thaw.after-unpause');
+      if (now.frozen_container !== containerId || (await this.parts.engine.inspectContainer(containerId))?.state !== 'running') return;
+      await this.parts.store.progress({ id: sessionId, rev: now.rev, set: { frozen_container: null } });
     });
   }
 }

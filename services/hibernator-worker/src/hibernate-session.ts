@@ -1,4 +1,4 @@
-import { type SessionRecord, SWARM_QUEUE, type SessionWork, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
+import { type RecordFields, type SessionRecord, SWARM_QUEUE, type SessionWork, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
 import { failpoint, isCoded } from '@vibe/platform';
 import { type JobContext } from '@vibe/session-store';
 import { ACTOR, type AgentParts } from './agent-parts';
@@ -48,8 +48,11 @@ export async function hibernateSession(parts: AgentParts, { session_id, rev }: S
     // The claim stays while the records cannot be believed; the reaper adds its job again.
     if (context.signal.aborted || isCoded(error, 'rebuilding')) throw error;
     if (error instanceof MovedOn || work.signal.aborted) log.info('hibernation cancelled');
-    else if (error instanceof CannotSleep || (await mayGoOn(parts, containerId))) await giveUp(parts, record, error);
-    else throw error;
+    else {
+      raiseAlarm(parts, record, error);
+      if (!(await mayGoOn(parts, containerId))) throw error;
+      await giveUp(parts, record, error);
+    }
   } finally {
     work.end();
     // A failure here is found by the next resync: the record decides, whenever it is read.
@@ -60,7 +63,7 @@ export async function hibernateSession(parts: AgentParts, { session_id, rev }: S
 async function sleep(parts: AgentParts, record: SessionRecord, containerId: string, signal: AbortSignal): Promise<void> {
   const { engine, store, freezer } = parts;
   const { id, rev } = record;
-  const step = (step: SessionRecord['step']) => requireProgress(parts, record, step, signal);
+  const step = (step: SessionRecord['step'], set: RecordFields = {}) => requireProgress(parts, record, { ...set, step }, signal);
 
   const container = await engine.inspectContainer(containerId, { isSizeWanted: true });
   if (!container) return loseSession(parts, record, 'The session is lost: its container is gone.');
@@ -72,7 +75,7 @@ async function sleep(parts: AgentParts, record: SessionRecord, containerId: stri
     await saveShell(parts, containerId, container.pid);
     await failpoint('hibernate.after-save');
   }
-  await step('freezing');
+  await step('freezing', { frozen_container: containerId });
   if (container.state !== 'exited' && (await freezer.freeze(record, containerId)) === 'stale') throw new MovedOn('the record moved before the freeze');
   await failpoint('hibernate.after-freeze');
 
@@ -125,6 +128,7 @@ async function commitPoint(parts: AgentParts, record: SessionRecord, snapshot: {
       snapshot_bytes: snapshot.bytes,
       snapshot_rev: record.rev,
       container_id: null,
+      frozen_container: null,
       service_id: null,
       task_name: null,
       failures: null,
@@ -136,11 +140,11 @@ async function commitPoint(parts: AgentParts, record: SessionRecord, snapshot: {
   return moved.record;
 }
 
-async function requireProgress(parts: AgentParts, record: SessionRecord, step: SessionRecord['step'], signal: AbortSignal): Promise<void> {
+async function requireProgress(parts: AgentParts, record: SessionRecord, set: RecordFields, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const deadlineMs = stateTable.hibernating.deadlineMs ?? undefined;
-  if (!(await parts.store.progress({ id: record.id, rev: record.rev, set: { step }, ...(deadlineMs === undefined ? {} : { deadlineMs }) }))) {
-    throw new MovedOn(`the record moved before ${step}`);
+  if (!(await parts.store.progress({ id: record.id, rev: record.rev, set, ...(deadlineMs === undefined ? {} : { deadlineMs }) }))) {
+    throw new MovedOn(`the record moved before ${set.step}`);
   }
 }
 
@@ -148,9 +152,11 @@ async function requireProgress(parts: AgentParts, record: SessionRecord, step: S
  * Refused before the freeze, so that the session simply goes on. A commit writes the apparent size of the layer: holes are
  * filled, so a sparse file counts whole.
  */
-async function refuseWhatCannotSleep(parts: AgentParts, container: { sizeRw: number | null; image: string }): Promise<void> {
+async function refuseWhatCannotSleep(parts: AgentParts, container: { state: string; sizeRw: number | null; image: string }): Promise<void> {
   const [image, disk] = await Promise.all([parts.engine.inspectImage(container.image), parts.disk()]);
-  if (image && image.layerCount >= LAYERS_MAX) throw new CannotSleep('too_many_layers', `it is ${image.layerCount} layers deep and cannot go deeper; copy what matters to a new session`);
+  // What ended cannot go on: it is saved all the same, and refused next time.
+  const isEnded = container.state === 'exited';
+  if (image && image.layerCount >= LAYERS_MAX && !isEnded) throw new CannotSleep('too_many_layers', `it is ${image.layerCount} layers deep and cannot go deeper; copy what matters to a new session`);
   if (image?.hasVolumes) throw new CannotSleep('keeps_volumes', 'its image keeps data in volumes, which no snapshot holds; build the session image without VOLUME');
   const needed = (container.sizeRw ?? 0) + DISK_MARGIN_BYTES;
   if (disk.freeBytes < needed) throw new CannotSleep('disk_full', 'its node has too little free disk to save it; it goes on running');
@@ -179,7 +185,11 @@ async function giveUp(parts: AgentParts, record: SessionRecord, error: unknown):
     reason,
     set: { failures, retry_after: (await parts.store.now()) + waitMs },
   });
+  parts.logger.info('goes on running', { session_id: record.id, rev: record.rev, outcome: moved.outcome, failures });
+}
+
+function raiseAlarm({ alarms, logger }: AgentParts, record: SessionRecord, error: unknown): void {
   const alarm = error instanceof CannotSleep ? error.alarm : 'hibernation_failed';
-  parts.alarms.raise(alarm);
-  parts.logger.error('hibernation failed', { alarm, session_id: record.id, rev: record.rev, outcome: moved.outcome, failures, error });
+  alarms.raise(alarm);
+  logger.error('hibernation failed', { alarm, session_id: record.id, rev: record.rev, error });
 }

@@ -148,12 +148,20 @@ export class Agents {
     return this.line.drain(this.take);
   }
 
+  /** Does the jobs that wait and those that come, until it is so. */
+  async drainUntil(isSo: () => boolean): Promise<void> {
+    for (const end = Date.now() + FACT_LIMIT_MS; !isSo(); await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))) {
+      if (Date.now() > end) throw new Error('the jobs never lead there');
+      await this.drain();
+    }
+  }
+
   /** Waits for the record to be in a state. */
-  async until(id: string, state: SessionState): Promise<SessionRecord> {
+  async until(id: string, state: SessionState, isSo: (record: SessionRecord) => boolean = () => true): Promise<SessionRecord> {
     const end = Date.now() + FACT_LIMIT_MS;
     for (;;) {
       const record = await this.store.get(id);
-      if (record?.state === state) return record;
+      if (record?.state === state && isSo(record)) return record;
       if (Date.now() > end) throw new Error(`the session is ${record?.state ?? 'gone'} (${record?.reason ?? ''}), not ${state}`);
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }

@@ -10,6 +10,7 @@ export type JourneyName =
   | 'a wish for a node that is away'
   | 'a return before the old service is gone'
   | 'a container that dies'
+  | 'a container that ends while it is frozen'
   | 'a start that fails'
   | 'a push that fails'
   | 'an idle session'
@@ -31,6 +32,7 @@ const journeys: Readonly<Record<string, JourneyName>> = {
   elsewhere: 'a wish for a node that is away',
   'start.after-older-service': 'a return before the old service is gone',
   lose: 'a container that dies',
+  ended: 'a container that ends while it is frozen',
   'start.after-failed-move': 'a start that fails',
   'hibernate.before-give-up': 'a push that fails',
   idle: 'an idle session',

@@ -81,6 +81,22 @@ export const journeys: Readonly<Record<JourneyName, Journey>> = {
     await drive.remove(id);
   },
 
+  'a container that ends while it is frozen': async (drive, milestone) => {
+    const { store, said } = drive.stage;
+    const id = await drive.createRunning();
+    drive.type(id, 'one');
+    const letGo = await untilPushed(drive, id);
+    drive.stage.containerOf(id).end();
+    await drive.claim(await drive.until(id, 'hibernating'), 'running');
+    letGo();
+    await whenTrue('it is claimed once more', async () => (await store.get(id))?.hibernate_reason === 'ended', { explain: () => said });
+    await milestone();
+    await drive.until(id, 'hibernated');
+    await drive.wake(id);
+    drive.mustHold(id, 'one');
+    await drive.remove(id);
+  },
+
   'a start that fails': async (drive, milestone) => {
     const { swarm } = drive.stage;
     swarm.startPlan = () => ({ exitCode: 1 });

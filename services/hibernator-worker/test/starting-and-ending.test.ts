@@ -45,7 +45,7 @@ describe('starting', () => {
     const { id } = await agents.claimCreate();
     await agents.drain();
     expect(await agents.until(id, 'failed')).toMatchObject({ reason: expect.stringContaining('exit code 1') as string });
-    await agents.drain();
+    await agents.drainUntil(() => servicesOf(id).length === 0);
     expect(servicesOf(id)).toEqual([]);
   });
 });
@@ -170,7 +170,7 @@ describe('ending', () => {
     const { record, container } = await agents.running();
     container.end(137, { isOomKilled: true });
     expect(await agents.until(record.id, 'lost')).toMatchObject({ reason: expect.stringContaining('more memory') as string });
-    await agents.drain();
+    await agents.drainUntil(() => servicesOf(record.id).length === 0);
     expect(servicesOf(record.id)).toEqual([]);
     expect(agents.fake.swarm.containersOf(record.id)).toEqual([]);
   });

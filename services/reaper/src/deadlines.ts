@@ -31,6 +31,8 @@ export function decideOverdue(record: SessionRecord, nowMs: number): OverdueActi
   const to = stateTable[record.state].onDeadline;
   if (to === null) return { kind: 'alarm' };
   if (record.state === 'hibernated' && record.retry_after !== undefined && nowMs - record.retry_after < EXPIRY_SPARES_MS) return { kind: 'postpone', ms: EXPIRY_LOOKS_AGAIN_MS };
+  // Its container cannot run again: it is tried until it is saved.
+  if (record.state === 'hibernating' && record.hibernate_reason === 'ended') return { kind: 'postpone', ms: stateTable.hibernating.deadlineMs ?? 0 };
   const failures = record.failures + 1;
   const set: Partial<Record<SessionState, RecordFields>> = {
     creating: leavesContainer,

@@ -92,8 +92,8 @@ function adopt(id: string, evidence: Evidence, witnesses: RebuildWitnesses): Ado
     ...(snapshot ? { snapshot_digest: snapshot.digest, snapshot_bytes: snapshot.bytes, snapshot_rev: snapshot.labels.rev } : {}),
   };
   if (isAwake) {
-    const { gen, node_id, container_id, task_name, service_id } = terminal;
-    return { ...shared, state: 'running', lastActivityAgeMs: 0, fields: { ...fields, gen, node_id, container_id, task_name, ...(service_id === null ? {} : { service_id }) } };
+    const { gen, node_id, container_id, task_name, service_id, state } = terminal;
+    return { ...shared, state: 'running', lastActivityAgeMs: 0, fields: { ...fields, gen, node_id, container_id, task_name, ...(service_id === null ? {} : { service_id }), ...(state === 'paused' ? { frozen_container: container_id } : {}) } };
   }
   if (!snapshot) return null;
   return {

@@ -49,6 +49,7 @@ describe('the reconcile plan', () => {
 
     it('but not when its container ended while it is put to sleep, or its agent is merely silent', () => {
       expect(steps({ record: record('hibernating', at), reports: [nodeReport('n1', { containers: [container(id, { container_id: 'c', state: 'exited' })] })] })).toEqual([]);
+      expect(steps({ record: record('running', { ...at, frozen_container: 'c' }), reports: [nodeReport('n1', { containers: [container(id, { container_id: 'c', state: 'exited' })] })] })).toEqual([]);
       expect(steps({ record: record('running', at), reports: [] })).toEqual([]);
       expect(steps({ record: record('running', at), view: swarmView({ n1: 'unknown' }) })).toEqual([]);
     });

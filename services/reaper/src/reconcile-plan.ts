@@ -63,7 +63,8 @@ function planLosses({ view, reports, records }: ReconcileSnapshot): Step[] {
     if (!node) return lose('The session is lost: its node has left the Swarm.', `node ${record.node_id} ${record.id}`);
     if (node.state === 'down') return lose(`The session is lost: its node ${node.hostname} went down.`, null);
     // A container that ended while it was being put to sleep still has its layer: its agent commits that.
-    const hasEnded = record.state === 'running' && record.container_id !== undefined && ended.has(record.container_id);
+    const isSaved = record.state === 'hibernating' || record.frozen_container === record.container_id;
+    const hasEnded = !isSaved && record.container_id !== undefined && ended.has(record.container_id);
     return hasEnded ? lose('The session is lost: its container ended.', null) : [];
   });
 }

@@ -111,6 +111,15 @@ describe('when a state is overdue', () => {
     expect(under.added).toEqual([]);
   });
 
+  it('hibernating goes on being saved where its container has ended: it cannot run', async () => {
+    const { store } = under.parts;
+    const { id, rev } = await sessionIn(store, 'hibernating');
+    await store.progress({ id, rev, set: { hibernate_reason: 'ended' }, deadlineMs: 0 });
+    await watchDeadlines(under.parts, never);
+    expect(await store.get(id)).toMatchObject({ state: 'hibernating', rev });
+    expect(await store.deadlineOf(id)).toBeGreaterThan(await store.now());
+  });
+
   it('waking sleeps on until its time is over, and that generation is retired', async () => {
     const { id, rev } = await overdue('waking');
     expect(await under.parts.store.get(id)).toMatchObject({ state: 'hibernated', gen: 2, failures: 1 });

@@ -11,7 +11,7 @@ export function terminalOf(record: SessionRecord, ttydKey: string): { path: stri
 
 /**
  * The user is here and wants the terminal. Counts as use, whatever the state. Running: nothing more to do. Falling asleep:
- * cancelled, the container is the truth until the commit point. Asleep: claims the wake. On its way: nothing more to do.
+ * cancelled, the container is the truth until the commit point (unless it ended: then it is saved first). Asleep: claims the wake. On its way: nothing more to do.
  * Returns the record as it is then; throws `gone` when it will never run again, `no_capacity` when nothing can be woken now.
  */
 export async function openSession(parts: ApiParts, identity: Identity, id: string): Promise<SessionRecord> {
@@ -25,7 +25,7 @@ export async function openSession(parts: ApiParts, identity: Identity, id: strin
       case 'waking':
         return { done: record };
       case 'hibernating':
-        return cancelSleep(parts, identity, record);
+        return record.hibernate_reason === 'ended' ? { done: record } : cancelSleep(parts, identity, record);
       case 'hibernated':
         return claimWake(parts, identity, record);
       case 'failed':

@@ -175,6 +175,14 @@ describe('opening a session', () => {
     expect(await one.parts.store.idleSince(60_000, 10)).toEqual([]);
   });
 
+  it('whose container ended while it was frozen answers 202 until it is saved: there is nothing to thaw', async () => {
+    const { id, rev } = await sessionIn(one.parts, 'hibernating');
+    await one.parts.store.progress({ id, rev, set: { hibernate_reason: 'ended' } });
+    const { status, json } = await open(id);
+    expect([status, json.session.state, json.session.hibernate_reason]).toEqual([202, 'hibernating', 'ended']);
+    expect((await one.parts.store.get(id))?.rev).toBe(rev);
+  });
+
   it.each(['creating', 'waking'] as const)('that is %s answers 202 and asks for nothing more', async (state) => {
     const { id } = await sessionIn(one.parts, state);
     expect((await open(id)).status).toBe(202);
