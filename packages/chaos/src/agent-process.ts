@@ -45,12 +45,13 @@ export class AgentProcess {
     const client = new RegistryClient({ url: registryUrl, login: LOGIN });
     const settings = { ...agentSettings, HOST_PROC: node.hostProc };
     const gate = new GatedProcess(node.name);
+    const memory = new Epoch(commands);
     const { engine, registry, store, care, epoch } = weaken({
       engine: gate.gate('engine', await Engine.connect({ ...address, registryUrl: REGISTRY, registryLogin: LOGIN })),
       registry: gate.gate('registry', client),
-      store: gate.gate('redis', new SessionStore(commands)),
+      store: gate.gate('redis', new SessionStore(commands, memory)),
       care: gate.gate('redis', new SnapshotCare(commands)),
-      epoch: gate.gate('redis', new Epoch(commands)),
+      epoch: gate.gate('redis', memory),
     });
     const parts: AgentParts = {
       nodeId: node.id,

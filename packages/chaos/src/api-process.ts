@@ -8,7 +8,6 @@ import { deleteSession } from '@vibe/session-api/delete-session';
 import { hibernateSession } from '@vibe/session-api/hibernate-session';
 import { createJobRequests } from '@vibe/session-api/job-requests';
 import { openSession } from '@vibe/session-api/open-session';
-import { requireEpoch } from '@vibe/session-api/own-session';
 import { Epoch, NodeReports, SessionStore, SnapshotCare, subscribeToSessions } from '@vibe/session-store';
 import type { Engine } from '@vibe/swarm';
 import { GatedProcess } from './gate';
@@ -30,12 +29,13 @@ export class ApiProcess {
     const commands = connectRedis(options.redisUrl, { purpose: 'requests', name: 'api', logger: silentLogger });
     await whenReady(commands);
     const gate = new GatedProcess('api');
+    const memory = new Epoch(commands);
     const { store, epoch } = options.weaken({
       engine: {} as Engine, // neither Engine nor registry is known to it
       registry: {} as RegistryClient,
-      store: gate.gate('redis', new SessionStore(commands)),
+      store: gate.gate('redis', new SessionStore(commands, memory)),
       care: gate.gate('redis', new SnapshotCare(commands)),
-      epoch: gate.gate('redis', new Epoch(commands)),
+      epoch: gate.gate('redis', memory),
     });
     const parts: ApiParts = {
       settings: apiSettings,
@@ -54,22 +54,22 @@ export class ApiProcess {
   }
 
   async create(userId: string): Promise<{ outcome: 'created'; record: SessionRecord } | QuotaExceeded> {
-    await requireEpoch(this.parts);
+    await this.parts.epoch.require();
     return createSession(this.parts, identityOf(userId), undefined);
   }
 
   async open(userId: string, id: string): Promise<SessionRecord> {
-    await requireEpoch(this.parts);
+    await this.parts.epoch.require();
     return openSession(this.parts, identityOf(userId), id);
   }
 
   async hibernate(userId: string, id: string): Promise<SessionRecord> {
-    await requireEpoch(this.parts);
+    await this.parts.epoch.require();
     return hibernateSession(this.parts, identityOf(userId), id);
   }
 
   async delete(userId: string, id: string): Promise<SessionRecord> {
-    await requireEpoch(this.parts);
+    await this.parts.epoch.require();
     return deleteSession(this.parts, identityOf(userId), id);
   }
 

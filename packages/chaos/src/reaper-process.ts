@@ -31,12 +31,13 @@ export class ReaperProcess {
     await whenReady(commands);
     const client = new RegistryClient({ url: options.registryUrl, login: LOGIN });
     const gate = new GatedProcess('reaper');
+    const memory = new Epoch(commands);
     const { registry, store, care, epoch } = options.weaken({
       engine: {} as Engine, // the reaper has no hands
       registry: gate.gate('registry', client),
-      store: gate.gate('redis', new SessionStore(commands)),
+      store: gate.gate('redis', new SessionStore(commands, memory)),
       care: gate.gate('redis', new SnapshotCare(commands)),
-      epoch: gate.gate('redis', new Epoch(commands)),
+      epoch: gate.gate('redis', memory),
     });
     const parts: ReaperParts = {
       settings: reaperSettings,

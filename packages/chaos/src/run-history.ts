@@ -30,7 +30,7 @@ export async function runHistory(ground: Ground, history: Iterable<Command>, opt
     await calm(world);
     await settle(world);
     await world.skipClock(TAGS_GO_MS);
-    await world.reaper.tick('registryCare');
+    await careForRegistry(world);
     await holdAtRest(people, world);
     await wakeAll(people, world);
     await deleteAll(world);
@@ -57,6 +57,6 @@ async function wakeAll(people: People, world: World): Promise<void> {
 async function deleteAll(world: World): Promise<void> {
   for (const record of await world.store.getMany(await world.store.allIds())) await world.api.delete(record.user_id, record.id);
   await settle(world);
-  await careForRegistry(world);
+  await careForRegistry(world, { isReaperNew: true });
   holdNothingLeft(world);
 }

@@ -61,7 +61,7 @@ async function underWay(world: World): Promise<string | null> {
   const plan = await world.reaper.plan();
   if (plan === null) return 'no manager tells of the Swarm';
   if (plan.length > 0) return plan.map(({ kind, why }) => `${kind}: ${why}`).join(', ');
-  return world.line.length > 0 ? 'jobs wait' : null;
+  return world.line.length > 0 ? `jobs that nobody takes: ${world.line.image().map(({ queue, id }) => `${queue} ${id}`).join(', ')}` : null;
 }
 
 /**
@@ -79,11 +79,16 @@ export async function settle(world: World): Promise<void> {
   throw new BrokenPromise('stuck', `after ${ROUNDS_MAX} minutes there is still: ${open ?? 'another job each minute'}`);
 }
 
-/** Registry care reads the whole catalogue in a reaper's first round, and must see twice what it takes away. */
-export async function careForRegistry(world: World): Promise<void> {
-  for (let sightings = 0; sightings < 2; sightings += 1) {
+/** A reaper reads the registry's whole catalogue in its first round and in every tenth after it, and must see twice what it takes away. */
+const ROUNDS_TO_A_WHOLE_ONE = 10;
+
+/** Lets registry care come to its end: by the reaper that is there, in so many rounds, or by a new one, in two. */
+export async function careForRegistry(world: World, { isReaperNew = false } = {}): Promise<void> {
+  if (isReaperNew) {
     world.reaper.kill();
     await world.startReaper();
+  }
+  for (let rounds = 0; rounds < (isReaperNew ? 2 : ROUNDS_TO_A_WHOLE_ONE + 1); rounds += 1) {
     await world.reaper.tick('registryCare');
     await world.skipClock(ROUND_MS);
   }

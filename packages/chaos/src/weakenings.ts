@@ -41,8 +41,11 @@ export const weakenings = {
   },
   /** What has no record is removed at first sight. */
   'the second sighting': (outsides) => ({ ...outsides, care: overriding(outsides.care, { sight: (_scope, seen) => Promise.resolve(new Map(seen.map((key) => [key, Number.MAX_SAFE_INTEGER]))) }) }),
-  /** Redis is believed whatever happened to it. */
-  'the epoch': (outsides) => ({ ...outsides, epoch: overriding(outsides.epoch, { look: () => Promise.resolve('open' as const), isOpen: () => Promise.resolve(true) }) }),
+  /** Redis is believed whatever happened to it: by whoever looks, and by the moves, which ask the same object. */
+  'the epoch': (outsides) => {
+    Object.assign(outsides.epoch, { look: () => Promise.resolve('open'), isOpen: () => Promise.resolve(true), fence: () => [] });
+    return outsides;
+  },
 } as const satisfies Record<string, Weakening>;
 
 export type Defence = keyof typeof weakenings;

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { type RecordFields, type SessionEvent, type SessionState, type SessionRecord, stateTable } from '@vibe/contracts';
+import { CodedError } from '@vibe/platform';
 import type { Redis } from 'ioredis';
 import { keys } from './keys';
 import { runScript, script } from './script-runner';
 import { adoptScript, openEpochScript } from './scripts/rebuild';
-import { encodeFields } from './session-store';
+import { encodeFields } from './record-fields';
 
 const adoptLua = script(adoptScript);
 const openLua = script(openEpochScript);
@@ -23,10 +24,12 @@ export interface Adoption {
 }
 
 /** How far Redis has come: the moment its epoch was opened, and the moves it counted since ever. */
-interface Moment {
+export interface Moment {
   readonly epoch: string;
   readonly moves: number;
 }
+
+const REBUILT_SOON_S = 5;
 
 /** An epoch's name begins with the time it was opened at. */
 const openedAt = (epoch: string): number => Number(epoch.split('-')[0]);
@@ -46,6 +49,26 @@ export class Epoch {
   /** True when the records may be believed. Only reads. */
   async isOpen(): Promise<boolean> {
     return (await this.look()) === 'open';
+  }
+
+  /** Closes the doors when Redis was rewound. @throws `rebuilding` while the records cannot be believed */
+  async require(): Promise<void> {
+    const seen = await this.look();
+    if (seen !== 'open') await this.refuse(seen);
+  }
+
+  /** Nothing is decided from records that cannot be believed. @throws `rebuilding`, always */
+  async refuse(seen: 'absent' | 'rewound'): Promise<never> {
+    if (seen === 'rewound') await this.close();
+    throw new CodedError('rebuilding', 'the list of sessions is being put together; try again in a moment', { retryable: true, retryAfterS: REBUILT_SOON_S });
+  }
+
+  /**
+   * What every move is held against, in the script that makes it: the latest moment that this process has seen, or `['', 0]`.
+   * In a Redis that is older than that, or has no epoch, nothing is moved.
+   */
+  fence(): readonly (string | number)[] {
+    return this.known ? [this.known.epoch, this.known.moves] : ['', 0];
   }
 
   /** `rewound` when this process has seen a later Redis; `absent` when there is no epoch. */
@@ -79,7 +102,8 @@ export class Epoch {
     return 'rewound';
   }
 
-  private know(now: Moment): void {
+  /** Redis was seen at this moment. An earlier one than before changes nothing. */
+  know(now: Moment): void {
     if (!this.known || isBefore(this.known, now)) this.known = now;
   }
 

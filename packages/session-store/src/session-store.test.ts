@@ -188,12 +188,32 @@ describe('the session store', () => {
     const { id, rev } = await running();
     const before = Number(await redis.get(keys.moves));
     await redis.set(keys.moves, before - 1);
-    await store.move({ id, rev, to: 'deleting', actor: 'test' });
+    // By a process that has seen nothing yet.
+    await new SessionStore(redis).move({ id, rev, to: 'deleting', actor: 'test' });
     expect(await redis.get(keys.moves)).toBe(String(before));
     await rewound;
     expect(await epoch.look()).toBe('absent');
     await epoch.open();
     events.disconnect();
+  });
+
+  it.each([
+    ['counts less', () => redis.set(keys.moves, 1)],
+    ['has an older epoch', () => redis.set(keys.epoch, '5-older')],
+  ])('makes no move in a Redis that %s than this process has seen, and closes its doors (F19)', async (_how, goBack) => {
+    const { id, rev } = await running();
+    await goBack();
+    await expect(store.move({ id, rev, to: 'lost', actor: 'test' })).rejects.toMatchObject({ code: 'rebuilding', retryable: true });
+    expect(await redis.exists(keys.epoch)).toBe(0);
+    expect(await store.get(id)).toMatchObject({ state: 'running', rev });
+  });
+
+  it('makes no move without an epoch, and goes on when there is one', async () => {
+    const { id, rev } = await running();
+    await epoch.close();
+    await expect(store.move({ id, rev, to: 'lost', actor: 'test' })).rejects.toMatchObject({ code: 'rebuilding' });
+    await epoch.open();
+    expect((await store.move({ id, rev, to: 'lost', actor: 'test' })).outcome).toBe('moved');
   });
 
   it('knows an older epoch from a newer one', async () => {

@@ -10,7 +10,9 @@ import {
   stateTable,
 } from '@vibe/contracts';
 import type { Redis } from 'ioredis';
+import { Epoch } from './epoch';
 import { keys } from './keys';
+import { encodeFields } from './record-fields';
 import { type Script, runScript, script } from './script-runner';
 import { dueScript, nowScript, progressScript, renameScript, startSlotScript, touchScript } from './scripts/clock';
 import { createScript } from './scripts/create';
@@ -57,11 +59,6 @@ export type MoveResult<To extends SessionState = SessionState> =
 
 export type CreateResult = { outcome: 'created'; record: SessionRecord } | { outcome: 'quota_exceeded'; sessions: SessionRecord[] } | { outcome: 'rebuilding' };
 
-/** Strings for Lua: its own number format would cut long numbers. `null` stays, it removes the field. */
-export function encodeFields(fields: RecordFields): string {
-  return JSON.stringify(Object.fromEntries(Object.entries(fields).flatMap(([field, value]) => (value === undefined ? [] : [[field, value === null ? null : String(value)]]))));
-}
-
 /** The deadline a claim starts with: work waits in line first, and its own limit starts when it starts. */
 function deadlineOf(to: SessionState, given: number | undefined): string {
   const rule = stateTable[to];
@@ -73,7 +70,11 @@ const countingStates = sessionStates.filter((state) => stateTable[state].countsI
 
 /** The records of all sessions. Every change is one Lua script; a lost reply is no failure: read the record, it decides. */
 export class SessionStore {
-  constructor(private readonly redis: Redis) {}
+  /** @param epoch what this process has seen of Redis: shared with whoever listens to events, so that moves are held against it */
+  constructor(
+    private readonly redis: Redis,
+    private readonly epoch: Epoch = new Epoch(redis),
+  ) {}
 
   private run(which: Script, keyNames: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
     return runScript(this.redis, which, keyNames, args.map(String));
@@ -122,13 +123,16 @@ export class SessionStore {
   /**
    * Moves a session to another state, if its record still is at `rev` and the table allows the move.
    * `stale` carries the record as it is now: whoever lost the race decides anew from it.
+   * @throws `rebuilding` in a Redis without an epoch, or one that went back since this process last saw it: nothing is changed
    */
   async move<To extends SessionState>(options: MoveOptions<To>): Promise<MoveResult<To>> {
     const { id, rev, to, actor, set = {}, reason = '', addNode = '', keepTag = '', dropDigest = '' } = options;
     const from = sessionStates.filter((state) => isLegalMove(state, to)).join(',');
     const isWork = stateTable[to].isWork ? '1' : '0';
-    const args = [id, rev, to, from, deadlineOf(to, options.deadlineMs), isWork, actor, reason, encodeFields(set), addNode, keepTag, dropDigest];
-    const reply = await this.run(scripts.move, [keys.session(id)], args);
+    const args = [id, rev, to, from, deadlineOf(to, options.deadlineMs), isWork, actor, reason, encodeFields(set), addNode, keepTag, dropDigest, ...this.epoch.fence()];
+    const [reply, epoch, moves] = (await this.run(scripts.move, [keys.session(id)], args)) as [reply: string, epoch?: string, moves?: number];
+    if (reply === 'absent epoch' || reply === 'rewound') return this.epoch.refuse(reply === 'rewound' ? 'rewound' : 'absent');
+    if (epoch !== undefined && moves !== undefined) this.epoch.know({ epoch, moves });
     const record = await this.get(id);
     if (reply === 'moved' && record) return { outcome: 'moved', record };
     if (reply === 'collecting') return { outcome: 'collecting', sinceMs: await this.collectingFor() } as MoveResult<To>;

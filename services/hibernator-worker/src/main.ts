@@ -92,7 +92,8 @@ async function assemble({ settings, logger, lifecycle, registry: metrics }: Serv
   lifecycle.onStop('registry client', 1_000, () => registry.close());
   const queues = new JobQueues(commands);
   lifecycle.onStop('queues', 1_000, () => queues.close());
-  const store = new SessionStore(commands);
+  const epoch = new Epoch(commands);
+  const store = new SessionStore(commands, epoch);
   return {
     nodeId,
     isManager,
@@ -103,7 +104,7 @@ async function assemble({ settings, logger, lifecycle, registry: metrics }: Serv
     store,
     reports: new NodeReports(commands),
     care: new SnapshotCare(commands),
-    epoch: new Epoch(commands),
+    epoch,
     queues,
     freezer: new Freezer({ engine, store, logger }),
     idleClock: new IdleClock({ engine, store, settings, logger }),

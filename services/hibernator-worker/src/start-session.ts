@@ -4,6 +4,7 @@ import { failpoint, isCoded } from '@vibe/platform';
 import type { JobContext } from '@vibe/session-store';
 import { sessionServiceSpec } from '@vibe/swarm';
 import type { AgentParts } from './agent-parts';
+import { retireGeneration } from './end-session';
 import { snapshotIsMissing, startFailed } from './start-failed';
 import { tryLater } from './try-later';
 
@@ -30,8 +31,19 @@ export async function startSession(parts: AgentParts, { session_id, rev }: Sessi
   await failpoint('start.after-image');
   const serviceId = await createService(parts, record, image);
   await failpoint('start.after-create');
-  if (serviceId !== null) await store.progress({ id: session_id, rev, set: { service_id: serviceId } });
+  const isNoted = serviceId === null || (await store.progress({ id: session_id, rev, set: { service_id: serviceId } }));
   await failpoint('start.after-noted');
+  if (!isNoted) await takeBack(parts, record, serviceId);
+}
+
+/**
+ * The record moved while the service was being made. Its terminal may have opened by then. Otherwise this start hung for the
+ * whole of another one's life, and made a generation once more that is over. Without a record nobody knows: then reconciling does.
+ */
+async function takeBack(parts: AgentParts, { id, rev, gen }: SessionRecord, serviceId: string): Promise<void> {
+  if (!(await parts.store.get(id))) return;
+  await parts.epoch.require();
+  await retireGeneration(parts, { session_id: id, rev, gen, service_id: serviceId });
 }
 
 /** At most so many starts a node are asked for and not yet running: beyond that every start gets slower. */

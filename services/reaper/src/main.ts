@@ -51,11 +51,12 @@ function assemble({ settings, logger, lifecycle, registry }: ServiceParts<Settin
   lifecycle.onStop('registry client', 1_000, () => shelf.close());
   const queues = new JobQueues(commands);
   lifecycle.onStop('queues', 1_000, () => queues.close());
-  const store = new SessionStore(commands);
+  const epoch = new Epoch(commands);
+  const store = new SessionStore(commands, epoch);
   const parts: ReaperParts = {
     settings,
     store,
-    epoch: new Epoch(commands),
+    epoch,
     reports: new NodeReports(commands),
     care: new SnapshotCare(commands),
     collection: new RegistryCollection(commands),

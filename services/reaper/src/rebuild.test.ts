@@ -197,32 +197,61 @@ describe('a Redis that was rewound', () => {
     expect(await store.get(cutOff)).toMatchObject({ state: 'running' });
   });
 
-  it('is not overwritten where a session moves while the rebuild looks: it is planned anew from what its record says then (F19, F6b)', async () => {
+  it('lets no session move while it is filled again: what ended or was saved meanwhile is told afterwards (F19, F6b)', async () => {
     const { store, epoch, reports } = under.parts;
     await epoch.open();
     const dying = await sessionIn(store, 'running');
     const falling = await sessionIn(store, 'hibernating');
     await epoch.close();
+    await expect(store.move({ id: dying.id, rev: dying.rev, to: 'lost', actor: 'agent' })).rejects.toMatchObject({ code: 'rebuilding', retryable: true });
+    await expect(store.move({ id: falling.id, rev: falling.rev, to: 'hibernated', actor: 'agent' })).rejects.toMatchObject({ code: 'rebuilding' });
+    expect(await store.getMany([dying.id, falling.id])).toMatchObject([{ rev: dying.rev, state: 'running' }, { rev: falling.rev, state: 'hibernating' }]);
     await watch.look(never);
     await reports.putSwarmView(swarmView({ n1: 'ready' }));
     await reports.put(nodeReport('n1', { containers: [container(dying.id), container(falling.id, { state: 'paused' })] }));
-    // Between plan and adoption one agent sees a container end, another one passes its commit point.
-    const moves = new Map([
-      [dying.id, () => store.move({ id: dying.id, rev: dying.rev, to: 'lost', actor: 'agent' })],
-      [falling.id, () => store.move({ id: falling.id, rev: falling.rev, to: 'hibernated', actor: 'agent', set: { snapshot_digest: digestOf('d') } })],
-    ]);
+    expect(await watch.look(never)).toBe(true);
+    // It is frozen, and its agent must know that when it ends before it is thawed.
+    const adopted = await store.get(falling.id);
+    expect(adopted).toMatchObject({ state: 'running', frozen_container: adopted!.container_id });
+    const { rev } = (await store.get(dying.id))!;
+    expect(await store.move({ id: dying.id, rev, to: 'lost', actor: 'agent' })).toMatchObject({ outcome: 'moved' });
+  });
+
+  it('is not overwritten where another process adopted meanwhile: it is planned anew from what its record says then (F19)', async () => {
+    const { store, epoch, reports } = under.parts;
+    await epoch.open();
+    const { id } = await sessionIn(store, 'running');
+    await epoch.close();
+    await watch.look(never);
+    await reports.putSwarmView(swarmView({ n1: 'ready' }));
+    await reports.put(nodeReport('n1', { containers: [container(id)] }));
+    const outcomes: string[] = [];
     const adopt: typeof epoch.adopt = async (found, actor) => {
-      await moves.get(found.id)?.();
-      return epoch.adopt(found, actor);
+      if (outcomes.length === 0) await epoch.adopt(found, 'another process');
+      const outcome = await epoch.adopt(found, actor);
+      outcomes.push(outcome);
+      return outcome;
     };
     const late = new EpochWatch({ ...under.parts, epoch: Object.assign(Object.create(epoch) as typeof epoch, { adopt }) });
-    under.shelf.put(digestOf('d'), labelsOf(falling.id, { gen: falling.gen }));
     expect(await late.look(never)).toBe(false);
     await reports.putSwarmView(swarmView({ n1: 'ready' }));
-    await reports.put(nodeReport('n1', { containers: [container(dying.id), container(falling.id, { state: 'paused' })] }));
+    await reports.put(nodeReport('n1', { containers: [container(id)] }));
     expect(await late.look(never)).toBe(true);
-    expect(await store.get(dying.id)).toMatchObject({ state: 'lost' });
-    expect(await store.get(falling.id)).toMatchObject({ state: 'hibernated', snapshot_digest: digestOf('d') });
+    expect(outcomes).toEqual(['stale', 'adopted']);
+    expect(await store.get(id)).toMatchObject({ state: 'running' });
+  });
+
+  it('prefers the later one of two snapshots of one revision: they were taken before and after it went back (F19)', async () => {
+    const { store, reports } = under.parts;
+    const id = newSessionId();
+    under.shelf.put(digestOf('a'), labelsOf(id, { gen: 1, taken: 1_000 }), 'g1-r3-bbbbbbbb');
+    under.shelf.put(digestOf('b'), labelsOf(id, { gen: 1, taken: 2_000 }), 'g1-r3-aaaaaaaa');
+    under.shelf.put(digestOf('c'), labelsOf(id, { gen: 1, taken: 1_500 }), 'g1-r3-cccccccc');
+    await watch.look(never);
+    await reports.putSwarmView(swarmView({ n1: 'ready' }));
+    await reports.put(nodeReport('n1'));
+    expect(await watch.look(never)).toBe(true);
+    expect(await store.get(id)).toMatchObject({ state: 'hibernated', snapshot_digest: digestOf('b') });
   });
 
   it('counts no sighting from before as a first one: what is seen without a record after the rebuild waits its minute (F19)', async () => {

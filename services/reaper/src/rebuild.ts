@@ -96,11 +96,18 @@ async function readRepository(parts: ReaperParts, id: string, signal: AbortSigna
     return of ? [{ tag, ...of }] : [];
   });
   candidates.sort((a, b) => b.gen - a.gen || b.rev - a.rev);
+  let best: { readonly tag: string; readonly snapshot: FoundSnapshot } | null = null;
   for (const candidate of candidates) {
+    if (best && isBehind(candidate, best.snapshot)) break;
     const snapshot = await proven(parts, id, candidate, candidates, signal);
-    if (snapshot) return { id, snapshot, leftTags: tags.filter((tag) => tag !== candidate.tag) };
+    if (snapshot && (!best || snapshot.labels.taken > best.snapshot.labels.taken)) best = { tag: candidate.tag, snapshot };
   }
-  return { id, snapshot: null, leftTags: [] };
+  return best ? { id, snapshot: best.snapshot, leftTags: tags.filter((tag) => tag !== best.tag) } : { id, snapshot: null, leftTags: [] };
+}
+
+/** Two snapshots of one revision were taken before and after Redis was rewound: of those the later one counts. */
+function isBehind({ gen, rev }: Candidate, { labels }: FoundSnapshot): boolean {
+  return gen < labels.gen || rev < labels.rev;
 }
 
 interface Candidate {

@@ -62,11 +62,12 @@ export class ShelfInMemory implements SnapshotShelf {
 export function createParts(redis: Redis): { parts: ReaperParts; shelf: ShelfInMemory; added: AddedJob[] } {
   const added: AddedJob[] = [];
   const shelf = new ShelfInMemory();
-  const store = new SessionStore(redis);
+  const epoch = new Epoch(redis);
+  const store = new SessionStore(redis, epoch);
   const parts: ReaperParts = {
     settings,
     store,
-    epoch: new Epoch(redis),
+    epoch,
     reports: new NodeReports(redis),
     care: new SnapshotCare(redis),
     collection: new RegistryCollection(redis),

@@ -3,7 +3,6 @@ import { parseInput, whileRedisAnswers } from '@vibe/platform';
 import type { Express, Request, RequestHandler, Response } from 'express';
 import { type ApiParts, apiError } from './api-parts';
 import { type Operation, type OperationName, operations } from './operations';
-import { requireEpoch } from './own-session';
 
 /** One request that passed the door: who asks, for which session (empty where the path has none), with which checked body. */
 export interface Call<Body = unknown> {
@@ -40,7 +39,7 @@ export function mountApi(app: Express, options: { handlers: OperationHandlers; d
       const identity = await admit(doorkeeper, operation, request);
       const body = operation.body ? parseInput(operation.body, request.body ?? {}) : undefined;
       await whileRedisAnswers(async () => {
-        if (operation.needsRecords) await requireEpoch(parts);
+        if (operation.needsRecords) await parts.epoch.require();
         await handle({ identity, id: String(request.params.id ?? ''), body, request, response });
       });
     };

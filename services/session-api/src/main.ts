@@ -18,11 +18,12 @@ void runService({
     const queues = new JobQueues(redis);
     lifecycle.onStop('queues', 1_000, () => queues.close());
 
+    const epoch = new Epoch(redis);
     const parts: ApiParts = {
       settings,
       logger,
-      store: new SessionStore(redis),
-      epoch: new Epoch(redis),
+      store: new SessionStore(redis, epoch),
+      epoch,
       reports: new NodeReports(redis),
       jobs: createJobRequests({ queues, logger }),
     };

@@ -8,15 +8,6 @@ const DECISIONS_MAX = 8;
 /** One answer for an unknown id, a malformed one and somebody else's: nobody learns which ids exist. */
 const notFound = () => apiError('not_found', 'there is no such session');
 
-/** Throws `rebuilding` while the records cannot be believed: Redis is new, or was lost and is being filled again. */
-export async function requireEpoch(parts: Pick<ApiParts, 'epoch'>): Promise<void> {
-  const seen = await parts.epoch.look();
-  if (seen === 'rewound') await parts.epoch.close();
-  if (seen !== 'open') {
-    throw apiError('rebuilding', 'the list of sessions is being put together; try again in a moment', { retryable: true, retryAfterS: 5 });
-  }
-}
-
 /** The user's own session. Throws `not_found`, the same for every id that is not one of theirs. */
 export async function ownSession(parts: Pick<ApiParts, 'store'>, identity: Identity, id: string): Promise<SessionRecord> {
   if (!sessionIdSchema.safeParse(id).success) throw notFound();

@@ -71,11 +71,12 @@ export async function startApi(redisUrl: string): Promise<ApiUnderTest> {
       added.push({ queueName, name: job.name, payload });
     },
   };
+  const epoch = new Epoch(redis);
   const parts: ApiParts = {
     settings,
     logger: silentLogger,
-    store: new SessionStore(redis),
-    epoch: new Epoch(redis),
+    store: new SessionStore(redis, epoch),
+    epoch,
     reports: new NodeReports(redis),
     jobs: createJobRequests({ queues, logger: silentLogger }),
   };

@@ -8,16 +8,25 @@ import { prelude } from './prelude';
  * ARGV  1 id  2 rev it starts from  3 to  4 states it may start from, comma separated  5 deadline ms or ''  6 is work: 1 or 0
  *       7 actor  8 reason or ''  9 fields as JSON (null removes)  10 node that now holds data of it, or ''
  *       11 tag of the snapshot that this move makes the session's own, or ''  12 digest that this move replaces, or ''
- * Returns  'moved' | 'stale' (other rev, or the table forbids it) | 'absent' | 'collecting' (no push may begin while the
- *          registry's garbage is collected: nothing falls asleep)
+ *       13 latest epoch that the caller has seen, or ''  14 moves it had counted by then
+ * Returns  {'moved', epoch, moves} | {'stale'} (other rev, or the table forbids it) | {'absent'} | {'collecting'} (no push may
+ *          begin while the registry's garbage is collected: nothing falls asleep) | {'absent epoch'} | {'rewound'} (this Redis
+ *          is older than what the caller has seen, so that its records cannot be believed)
  */
 export const moveScript = `${prelude}
+local function opened_at(epoch) return tonumber(string.match(epoch, '^%d+')) end
+if ARGV[13] then
+  local epoch, moves = redis.call('GET', '${keys.epoch}'), tonumber(redis.call('GET', '${keys.moves}') or '0')
+  if not epoch then return {'absent epoch'} end
+  if epoch == ARGV[13] and moves < tonumber(ARGV[14]) then return {'rewound'} end
+  if epoch ~= ARGV[13] and ARGV[13] ~= '' and opened_at(epoch) < opened_at(ARGV[13]) then return {'rewound'} end
+end
 local h = load(KEYS[1])
-if not h then return 'absent' end
+if not h then return {'absent'} end
 local id, to, from = ARGV[1], ARGV[3], h.state
-if h.rev ~= ARGV[2] then return 'stale' end
-if not string.find(',' .. ARGV[4] .. ',', ',' .. from .. ',', 1, true) then return 'stale' end
-if to == 'hibernating' and redis.call('EXISTS', '${keys.collection}') == 1 then return 'collecting' end
+if h.rev ~= ARGV[2] then return {'stale'} end
+if not string.find(',' .. ARGV[4] .. ',', ',' .. from .. ',', 1, true) then return {'stale'} end
+if to == 'hibernating' and redis.call('EXISTS', '${keys.collection}') == 1 then return {'collecting'} end
 local now = now_ms()
 redis.call('HSET', KEYS[1], 'state', to, 'rev', int(tonumber(h.rev) + 1), 'state_since', int(now))
 redis.call('HDEL', KEYS[1], 'step', 'reason')
@@ -37,10 +46,10 @@ h = load(KEYS[1])
 index(now, id, to, h, ARGV[5], ARGV[6])
 redis.call('HINCRBY', '${keys.counts}', from, -1)
 redis.call('HINCRBY', '${keys.counts}', to, 1)
-redis.call('INCR', '${keys.moves}')
+local moves = redis.call('INCR', '${keys.moves}')
 audit(now, 'move', id, from, to, h, ARGV[7], ARGV[8])
 publish('move', id, h)
-return 'moved'
+return {'moved', redis.call('GET', '${keys.epoch}') or '', moves}
 `;
 
 /**

@@ -37,6 +37,8 @@ export class EngineRefusal extends Error {
   constructor(
     readonly status: number,
     message: string,
+    /** True when the call was right, and what it named was not there. */
+    readonly isByState = false,
   ) {
     super(message);
   }
@@ -184,7 +186,7 @@ export class EngineHttp {
       await route.handle(call, ...(route.path.exec(path)?.slice(1) ?? []));
     } catch (error) {
       if (!(error instanceof EngineRefusal)) throw error;
-      if (error.status === 400) this.unknown.push(`${name}: ${error.message}`);
+      if (error.status === 400 && !error.isByState) this.unknown.push(`${name}: ${error.message}`);
       response.writeHead(error.status, { 'content-type': 'application/json' }).end(JSON.stringify({ message: error.message }));
     }
   }

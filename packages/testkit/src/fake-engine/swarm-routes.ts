@@ -37,7 +37,7 @@ export function swarmRoutes(node: FakeNode, swarm: FakeSwarm): Route[] {
         if (!spec.success) throw new EngineRefusal(400, spec.error.message);
         const made = swarm.createService(spec.data, call.auth);
         if (made === 'name is taken') throw new EngineRefusal(409, `rpc error: code = AlreadyExists desc = name conflicts with an existing object`);
-        if (made === 'no such secret') throw new EngineRefusal(400, 'rpc error: code = InvalidArgument desc = secret not found');
+        if (made === 'no such secret') throw new EngineRefusal(400, 'rpc error: code = InvalidArgument desc = secret not found', true);
         reply(call, 201, { ID: made.id });
       },
     },
