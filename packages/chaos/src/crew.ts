@@ -46,7 +46,8 @@ async function liveOnce(waiting: Chunk[], options: CrewOptions): Promise<void> {
       const { path, without } = options;
       const order: ToWorker = { ...chunk, ...(path === undefined ? {} : { path }), ...(without === undefined ? {} : { without }) };
       worker.send(order);
-      await Promise.race([heard(worker, options), gone]);
+      // A history that was cut off while it was made shorter goes on in that process, on the Redis of the next one.
+      if ((await Promise.race([heard(worker, options), gone])) === 'broken') break;
     }
   } finally {
     if (worker.connected) worker.disconnect();
@@ -54,14 +55,15 @@ async function liveOnce(waiting: Chunk[], options: CrewOptions): Promise<void> {
   }
 }
 
-/** Resolves when the worker is ready for the next chunk. */
-function heard(worker: ChildProcess, { onCycle, onFailure }: CrewOptions): Promise<void> {
+/** Resolves when the worker is ready for the next chunk, or has come upon a broken promise. */
+function heard(worker: ChildProcess, { onCycle, onFailure }: CrewOptions): Promise<'well' | 'broken'> {
   return new Promise((resolve) => {
     const hear = (message: FromWorker): void => {
       if (message.kind === 'cycle') return onCycle(message.faults);
       worker.off('message', hear);
-      if (message.kind === 'chunk' && message.failure) onFailure(message.failure);
-      resolve();
+      const failure = message.kind === 'chunk' ? message.failure : null;
+      if (failure) onFailure(failure);
+      resolve(failure ? 'broken' : 'well');
     };
     worker.on('message', hear);
   });
