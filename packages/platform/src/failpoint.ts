@@ -1,3 +1,5 @@
+import { CodedError } from './errors';
+
 export const failpointActions = ['kill', 'throw', 'hang', 'stop'] as const;
 export type FailpointAction = (typeof failpointActions)[number];
 
@@ -50,6 +52,7 @@ export async function failpoint(name: string): Promise<void> {
       process.kill(process.pid, 'SIGSTOP');
       return;
     case 'throw':
-      throw new Error(`failpoint ${name}`);
+      // Not a bare Error: those are what a Redis that is away looks like.
+      throw new CodedError('failpoint', `failpoint ${name}`);
   }
 }

@@ -19,8 +19,8 @@ function together(all: readonly NamedFailpoint[]): NamedFailpoint[][] {
 }
 
 const failpoints = together([...failpointsOf('hibernator-worker'), ...failpointsOf('reaper')]);
-const runsWith = (action: Run['action']) =>
-  failpoints.flatMap((some) => (['same', 'other'] as const).map((retriedBy): Run & { names: string } => ({ names: some.map(({ name }) => name).join(', '), failpoints: some, action, retriedBy })));
+const runsWith = (action: Run['action'], of = failpoints) =>
+  of.flatMap((some) => (['same', 'other'] as const).map((retriedBy): Run & { names: string } => ({ names: some.map(({ name }) => name).join(', '), failpoints: some, action, retriedBy })));
 
 // Most of a run waits for locks and looks, so that several go on at once, each on a stage of its own.
 let ground: Promise<Ground> | undefined;
@@ -54,4 +54,10 @@ describe('a process that is killed loses nothing and leaves nothing (F1, F5)', (
 
 describe('a process that stands still for longer than its locks, and then goes on where it was, loses nothing and leaves nothing (F3, F4)', () => {
   it.concurrent.each(runsWith('stop'))('at $names, its work taken up by the $retriedBy', onStage);
+});
+
+describe('work that fails in a process that lives on loses nothing and leaves nothing (F4)', () => {
+  // Those on the way of every life are in failpoints.test.ts.
+  const aside = failpoints.filter(([first]) => first?.journey !== 'a whole life');
+  it.concurrent.each(runsWith('throw', aside))('at $names, taken up by the $retriedBy', onStage);
 });

@@ -10,9 +10,9 @@ export interface Run {
   readonly failpoints: readonly NamedFailpoint[];
   /**
    * `kill`: a process dies at the first, the next process at the second, and so on. `stop`: one process stands still at each for
-   * longer than its lock on the job, and then goes on where it was.
+   * longer than its lock on the job, and then goes on where it was. `throw`: its work fails at each, and it lives on.
    */
-  readonly action: 'kill' | 'stop';
+  readonly action: 'kill' | 'stop' | 'throw';
   /** Who takes the work up: a process that runs beside it, or nobody but itself (after a kill: started again). */
   readonly retriedBy: 'same' | 'other';
 }
@@ -68,7 +68,7 @@ class Faults {
   ) {}
 
   get waitsFor(): string {
-    return `${this.armed}, ${this.victim?.breaks ?? 0} times broken\n${this.victim?.said ?? ''}`;
+    return `${this.armed}, ${this.victim?.breaks ?? 0} times broken, thrown at ${[...(this.victim?.thrown ?? [])].join(', ') || 'none'}\n${this.victim?.said ?? ''}`;
   }
 
   /** Where another process does the work, the one that stood still goes on when that is done. */
@@ -80,7 +80,8 @@ class Faults {
   async strike(): Promise<void> {
     const { failpoints, action, retriedBy } = this.run;
     if (action === 'kill') await this.killAtEach();
-    else await this.stopAtEach();
+    else if (action === 'stop') await this.stopAtEach();
+    else await this.throwAtEach();
     if (retriedBy === 'same' && action === 'kill' && !this.signal.aborted) await this.stage.stand((failpoints[0] as NamedFailpoint).service);
     this.areOver = true;
   }
@@ -103,6 +104,13 @@ class Faults {
       await whenTrue(`${failpoint.name} is met`, () => victim.breaks > 0 || this.signal.aborted, { limitMs: Infinity });
       if (victim.endedBy !== 'SIGKILL' && !this.signal.aborted) throw new Error(`it was not killed but ended by ${victim.endedBy}\n${victim.said}`);
     }
+  }
+
+  private async throwAtEach(): Promise<void> {
+    const victim = await this.arm(this.run.failpoints);
+    const areMet = () => this.run.failpoints.every(({ name }) => victim.thrown.has(name));
+    await whenTrue('its work fails at each', () => areMet() || victim.endedBy !== null || this.signal.aborted, { limitMs: Infinity });
+    if (victim.endedBy !== null) throw new Error(`it ended by ${victim.endedBy}\n${victim.said}`);
   }
 
   private async stopAtEach(): Promise<void> {
