@@ -6,8 +6,8 @@ import { Ground } from '../src/world';
 jest.setTimeout(600_000);
 
 const CYCLES = 200;
-/** Another one a day: what passes today is not all that there is. */
-const SEED = Math.floor(Date.now() / 86_400_000);
+/** Always the same: this guards what was reached. New histories are `./scripts/chaos`' to try. */
+const SEED = 20_261_123;
 
 let ground: Ground;
 beforeAll(async () => void (ground = await Ground.lay()));

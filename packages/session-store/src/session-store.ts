@@ -49,6 +49,8 @@ export interface MoveOptions<To extends SessionState = SessionState> {
   readonly keepTag?: string;
   /** The digest that this move replaces: droppable from now on. */
   readonly dropDigest?: string;
+  /** The `last_activity` that this was decided on: a session that was used since is not moved (`stale`). */
+  readonly unusedSince?: number;
 }
 
 export type MoveResult<To extends SessionState = SessionState> =
@@ -129,7 +131,7 @@ export class SessionStore {
     const { id, rev, to, actor, set = {}, reason = '', addNode = '', keepTag = '', dropDigest = '' } = options;
     const from = sessionStates.filter((state) => isLegalMove(state, to)).join(',');
     const isWork = stateTable[to].isWork ? '1' : '0';
-    const args = [id, rev, to, from, deadlineOf(to, options.deadlineMs), isWork, actor, reason, encodeFields(set), addNode, keepTag, dropDigest, ...this.epoch.fence()];
+    const args = [id, rev, to, from, deadlineOf(to, options.deadlineMs), isWork, actor, reason, encodeFields(set), addNode, keepTag, dropDigest, options.unusedSince ?? '', ...this.epoch.fence()];
     const [reply, epoch, moves] = (await this.run(scripts.move, [keys.session(id)], args)) as [reply: string, epoch?: string, moves?: number];
     if (reply === 'absent epoch' || reply === 'rewound') return this.epoch.refuse(reply === 'rewound' ? 'rewound' : 'absent');
     if (epoch !== undefined && moves !== undefined) this.epoch.know({ epoch, moves });

@@ -47,7 +47,7 @@ export async function sweepIdle(parts: ReaperParts, signal: AbortSignal): Promis
     const record = await store.get(id);
     const decision = decideSleep({ record, nowMs: await store.now(), reports, claimed, settings });
     if (decision !== 'sleep' || record?.node_id === undefined) return logger.debug('idle session left alone', { session_id: id, decision });
-    const moved = await store.move({ id, rev: record.rev, to: 'hibernating', actor: ACTOR, set: { hibernate_reason: 'idle', step: 'queued' } });
+    const moved = await store.move({ id, rev: record.rev, to: 'hibernating', actor: ACTOR, set: { hibernate_reason: 'idle', step: 'queued' }, unusedSince: record.last_activity });
     // While the registry's garbage is collected nothing falls asleep; a later sweep finds it as idle as it is now.
     if (moved.outcome !== 'moved') return;
     await failpoint('idle.after-claim');

@@ -58,6 +58,19 @@ describe('the idle sweep', () => {
     expect(await stateOf(used.id)).toBe('hibernating');
   });
 
+  it('leaves alone what is opened between its look and its claim (F24)', async () => {
+    const { store } = under.parts;
+    const { id, rev } = await idleFor(2 * HOUR);
+    const now = jest.spyOn(store, 'now').mockImplementationOnce(async () => {
+      await store.touch({ id, ageMs: 0, activityReason: 'opened' });
+      return store.now();
+    });
+    expect(await sweepIdle(under.parts, never)).toEqual({ idle: 1, claimed: 0, failed: 0 });
+    now.mockRestore();
+    expect(await store.get(id)).toMatchObject({ state: 'running', rev });
+    expect(under.added).toEqual([]);
+  });
+
   it('waits where the agent is silent or the last attempt failed not long ago', async () => {
     const { id } = await idleFor(2 * HOUR);
     await redis.del(keys.node('n1'));

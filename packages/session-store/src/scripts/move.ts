@@ -8,23 +8,25 @@ import { prelude } from './prelude';
  * ARGV  1 id  2 rev it starts from  3 to  4 states it may start from, comma separated  5 deadline ms or ''  6 is work: 1 or 0
  *       7 actor  8 reason or ''  9 fields as JSON (null removes)  10 node that now holds data of it, or ''
  *       11 tag of the snapshot that this move makes the session's own, or ''  12 digest that this move replaces, or ''
- *       13 latest epoch that the caller has seen, or ''  14 moves it had counted by then
+ *       13 last activity that the caller decided on: used since is 'stale'; or ''
+ *       14 latest epoch that the caller has seen, or ''  15 moves it had counted by then
  * Returns  {'moved', epoch, moves} | {'stale'} (other rev, or the table forbids it) | {'absent'} | {'collecting'} (no push may
  *          begin while the registry's garbage is collected: nothing falls asleep) | {'absent epoch'} | {'rewound'} (this Redis
  *          is older than what the caller has seen, so that its records cannot be believed)
  */
 export const moveScript = `${prelude}
 local function opened_at(epoch) return tonumber(string.match(epoch, '^%d+')) end
-if ARGV[13] then
+if ARGV[14] then
   local epoch, moves = redis.call('GET', '${keys.epoch}'), tonumber(redis.call('GET', '${keys.moves}') or '0')
   if not epoch then return {'absent epoch'} end
-  if epoch == ARGV[13] and moves < tonumber(ARGV[14]) then return {'rewound'} end
-  if epoch ~= ARGV[13] and ARGV[13] ~= '' and opened_at(epoch) < opened_at(ARGV[13]) then return {'rewound'} end
+  if epoch == ARGV[14] and moves < tonumber(ARGV[15]) then return {'rewound'} end
+  if epoch ~= ARGV[14] and ARGV[14] ~= '' and opened_at(epoch) < opened_at(ARGV[14]) then return {'rewound'} end
 end
 local h = load(KEYS[1])
 if not h then return {'absent'} end
 local id, to, from = ARGV[1], ARGV[3], h.state
 if h.rev ~= ARGV[2] then return {'stale'} end
+if ARGV[13] ~= '' and tonumber(h.last_activity) > tonumber(ARGV[13]) then return {'stale'} end
 if not string.find(',' .. ARGV[4] .. ',', ',' .. from .. ',', 1, true) then return {'stale'} end
 if to == 'hibernating' and redis.call('EXISTS', '${keys.collection}') == 1 then return {'collecting'} end
 local now = now_ms()
