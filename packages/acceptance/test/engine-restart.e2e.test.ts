@@ -1,0 +1,55 @@
+import type { Session } from '../src/api-client';
+import { eventually } from '../src/eventually';
+import { movesOf } from '../src/audit';
+import type { Person } from '../src/person';
+import { report, useLab } from './lab-fixture';
+
+const NODE = 'worker1';
+/** Enough that a push lasts longer than it takes to kill an Engine. */
+const MEGABYTES = 100;
+const SAVED_MS = 180_000;
+
+describe('a node whose Engine is killed and starts again', () => {
+  const fixture = useLab();
+
+  /** A session on that node with a file of its own, too large to be pushed at once. */
+  async function createThere(person: Person, name: string): Promise<{ session: Session; hash: string }> {
+    const session = await person.create(name);
+    const terminal = await person.openTerminal(session.id);
+    const hash = await terminal.run(`head -c ${MEGABYTES}M /dev/urandom > ~/big.bin; sha256sum < ~/big.bin`, { withinMs: 60_000 });
+    terminal.close();
+    return { session, hash };
+  }
+
+  it('ends what was in use there as lost, and loses nothing of what was falling asleep, not even when its user comes back at that moment (F2, F16)', async () => {
+    const { lab } = fixture;
+    const person = await fixture.signIn('unlucky');
+    const [awake, asleep, returning] = await lab.withoutNewcomers('worker2', async () => {
+      const first = await person.create('in use');
+      return [first, await createThere(person, 'falls asleep'), await createThere(person, 'its user returns')] as const;
+    });
+    for (const { id } of [awake, asleep.session, returning.session]) expect((await lab.containerOf(id)).node).toBe(NODE);
+
+    const frozen = [asleep, returning].map(async ({ session: { id } }) => {
+      await person.api.hibernate(id);
+      await person.events.until(id, `${id} is pushed`, ({ session }) => session?.step === 'pushing', { withinMs: 60_000 });
+    });
+    await Promise.all(frozen);
+    const killedAt = performance.now();
+    await lab.exec(NODE, 'engine', 'kill');
+    // Nobody is there to thaw it: the record says that it runs, and its container has ended.
+    await person.api.open(returning.session.id);
+    await lab.exec(NODE, 'engine', 'start');
+
+    const lost = await person.events.untilState(awake.id, 'lost', { withinMs: SAVED_MS });
+    expect(lost.reason).toContain('The session is lost');
+    report(`killed in use → lost after ${((performance.now() - killedAt) / 1_000).toFixed(1)} s`);
+    for (const { session, hash } of [asleep, returning]) {
+      await eventually(`${session.id} sleeps`, async () => (await person.api.get(session.id)).state === 'hibernated', { withinMs: SAVED_MS });
+      report(`${session.name}: saved ${((performance.now() - killedAt) / 1_000).toFixed(1)} s after the Engine was killed: ${(await movesOf(lab, session.id)).join(', ')}`);
+      const terminal = await person.openTerminal(session.id);
+      expect(await terminal.run('sha256sum < ~/big.bin')).toBe(hash);
+      expect((await person.api.get(session.id)).generation).toBe(2);
+    }
+  });
+});
