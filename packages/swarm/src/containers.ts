@@ -121,3 +121,15 @@ export async function cpuCounter(connection: EngineConnection, containerId: stri
   if (read.startsWith('0001-')) throw new CodedError('container_not_running', `the container ${containerId} does not run: it has no CPU counter`);
   return cpu_stats.cpu_usage.total_usage;
 }
+
+const changesSchema = z.array(z.object({ Path: z.string(), Kind: z.number() })).nullable();
+
+/** The paths that a container wrote or deleted since its image, in no promised order. Walks its whole layer: slow where that is large. */
+export async function changedPaths(connection: EngineConnection, containerId: string, options?: CallOptions): Promise<string[]> {
+  const said = await connection.call(
+    `list what ${containerId} changed`,
+    (abortSignal) => connection.docker.getContainer(containerId).changes({ abortSignal }) as Promise<unknown>,
+    options,
+  );
+  return (changesSchema.parse(said) ?? []).map(({ Path }) => Path);
+}

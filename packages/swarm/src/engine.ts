@@ -3,7 +3,7 @@ import type { ServiceSpec } from 'dockerode';
 import { type Collector, bytesFreedBy, createCollector, findCollector, startCollector, stopCollector } from './collector-service';
 import { pauseContainer, removeContainer, signalContainer, unpauseContainer } from './container-control';
 import { type FollowOptions, followContainerEvents } from './container-events';
-import { type InspectedContainer, type SessionContainer, cpuCounter, inspectContainer, listSessionContainers } from './containers';
+import { type InspectedContainer, type SessionContainer, changedPaths, cpuCounter, inspectContainer, listSessionContainers } from './containers';
 import { type CallOptions, EngineConnection, type EngineOptions } from './engine-connection';
 import { type CommitOptions, type InspectedImage, commitContainer, inspectImage, listSnapshots, pullImage, pushImage, removeImage, removeSnapshot, tagImage } from './images';
 import { type NodeInfo, listNodes, nodeInfo } from './nodes';
@@ -98,6 +98,9 @@ export class Engine {
   }
   inspectContainer(containerId: string, options?: CallOptions & { readonly isSizeWanted?: boolean }): Promise<InspectedContainer | null> {
     return inspectContainer(this.connection, containerId, options);
+  }
+  changedPaths(containerId: string, options?: CallOptions): Promise<string[]> {
+    return changedPaths(this.connection, containerId, options);
   }
   cpuCounter(containerId: string, options?: CallOptions): Promise<number> {
     return cpuCounter(this.connection, containerId, options);

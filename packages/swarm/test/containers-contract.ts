@@ -59,6 +59,15 @@ export function containersContract(get: () => EngineUnderTest): void {
     expect((await engine.inspectContainer(containerId, { isSizeWanted: true }))?.sizeRw).toBeGreaterThanOrEqual(70_000);
   });
 
+  it('lists what a container wrote, names that layers keep for themselves included, frozen or not', async () => {
+    const { engine, write } = get();
+    const { containerId } = await runSession();
+    await write(containerId, '/home/.wh.note', 'x');
+    expect(await engine.changedPaths(containerId)).toContain('/home/.wh.note');
+    await engine.pauseContainer(containerId);
+    expect(await engine.changedPaths(containerId)).toContain('/home/.wh.note');
+  });
+
   it('counts a sparse file by its apparent size, which is what a commit writes of it (F27)', async () => {
     const { engine, writeHole } = get();
     const { containerId } = await runSession();

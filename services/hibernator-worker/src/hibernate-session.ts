@@ -1,6 +1,7 @@
 import { type RecordFields, type SessionRecord, SWARM_QUEUE, type SessionWork, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
 import { failpoint, isCoded } from '@vibe/platform';
 import { type JobContext } from '@vibe/session-store';
+import { basename } from 'node:path';
 import { ACTOR, type AgentParts } from './agent-parts';
 import type { AgentAlarm } from './alarms';
 import { loseSession } from './lose-session';
@@ -16,6 +17,13 @@ const LAYERS_MAX = 100;
 
 /** Free space that a commit must leave beyond what it may write. */
 const DISK_MARGIN_BYTES = 512 * 1024 * 1024;
+
+/** What a layer's tar calls a deleted file (OCI image spec, "Whiteouts"). */
+const DELETION_PREFIX = '.wh.';
+
+/** How long the search for such a name may keep a frozen session waiting. */
+const LIST_LIMIT_MS = 5_000;
+const NAME_SHOWN_MAX = 300;
 
 /** Why a session cannot be put to sleep now; told to the user as it stands. */
 class CannotSleep extends Error {
@@ -51,7 +59,7 @@ export async function hibernateSession(parts: AgentParts, { session_id, rev }: S
     else {
       raiseAlarm(parts, record, error);
       if (!(await mayGoOn(parts, containerId))) throw error;
-      await giveUp(parts, record, error);
+      await giveUp(parts, record, error instanceof CannotSleep ? error : await forbiddenNameIn(parts, containerId));
     }
   } finally {
     work.end();
@@ -171,12 +179,22 @@ async function mayGoOn({ engine }: AgentParts, containerId: string): Promise<boo
   return (await engine.inspectContainer(containerId))?.state !== 'exited';
 }
 
+/**
+ * A file whose name a layer keeps for deletions makes every push fail, for ever: its user is told which. Null when there is none,
+ * or the Engine does not say so in time.
+ */
+async function forbiddenNameIn({ engine }: AgentParts, containerId: string): Promise<CannotSleep | null> {
+  const paths = await engine.changedPaths(containerId, { signal: AbortSignal.timeout(LIST_LIMIT_MS) }).catch(() => []);
+  const path = paths.find((changed) => basename(changed).startsWith(DELETION_PREFIX));
+  return path === undefined ? null : new CannotSleep('hibernation_failed', `no snapshot can hold the name ${path.slice(0, NAME_SHOWN_MAX)}; rename or delete it`);
+}
+
 /** A failed attempt ends by a move back to running; the next one waits longer each time. */
-async function giveUp(parts: AgentParts, record: SessionRecord, error: unknown): Promise<void> {
+async function giveUp(parts: AgentParts, record: SessionRecord, cause: CannotSleep | null): Promise<void> {
   await failpoint('hibernate.before-give-up');
   const failures = record.failures + 1;
   const waitMs = Math.min(RETRY_FIRST_MS * 2 ** (failures - 1), RETRY_LONGEST_MS);
-  const reason = error instanceof CannotSleep ? `It could not be put to sleep: ${error.message}.` : 'It could not be put to sleep: its snapshot could not be stored safely. It will be tried again.';
+  const reason = cause ? `It could not be put to sleep: ${cause.message}.` : 'It could not be put to sleep: its snapshot could not be stored safely. It will be tried again.';
   const moved = await parts.store.move({
     id: record.id,
     rev: record.rev,

@@ -69,4 +69,16 @@ describe('a session that could not be saved', () => {
     node.pushFault = null;
     await makeRoom(now);
   });
+
+  it('is told which file it is when a name is one that layers keep for themselves', async () => {
+    const { record, container } = await agents.running();
+    container.write('/home/vibe/.wh.note', 'mine');
+    const node = agents.fake.swarm.nodes.find(({ id }) => id === record.node_id)!;
+    node.pushFault = 'fails';
+    await agents.claimSleep(record);
+    await agents.drain();
+    expect(await agents.until(record.id, 'running')).toMatchObject({ reason: 'It could not be put to sleep: no snapshot can hold the name /home/vibe/.wh.note; rename or delete it.' });
+    expect(container.status).toBe('running');
+    node.pushFault = null;
+  });
 });

@@ -65,6 +65,7 @@ export function containerRoutes(node: FakeNode): Route[] {
       },
     },
     { method: 'GET', path: /^\/containers\/([^/]+)\/json$/, query: ['size'], handle: (call, id = '') => reply(call, 200, describeContainer(get(id), call.query.get('size') === 'true')) },
+    { method: 'GET', path: /^\/containers\/([^/]+)\/changes$/, handle: (call, id = '') => reply(call, 200, get(id).changes) },
     {
       method: 'GET',
       path: /^\/containers\/([^/]+)\/stats$/,

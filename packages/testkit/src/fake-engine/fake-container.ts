@@ -66,6 +66,11 @@ export class FakeContainer {
     return new Map([...mergeLayers(this.image.layers), ...this.written]);
   }
 
+  /** What it wrote since its image, as the Engine lists it; null when that is nothing. */
+  get changes(): { Path: string; Kind: number }[] | null {
+    return this.written.size === 0 ? null : [...this.written.keys()].map((path) => ({ Path: path, Kind: 1 }));
+  }
+
   get pid(): number {
     return this.proc?.pid ?? 0;
   }
