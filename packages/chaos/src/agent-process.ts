@@ -2,18 +2,16 @@ import { SWARM_QUEUE, nodeJobs, nodeQueueOf, swarmJobs } from '@vibe/contracts';
 import type { AgentParts } from '@vibe/hibernator-worker/agent-parts';
 import { BaseImage } from '@vibe/hibernator-worker/base-image';
 import { ContainerWatch } from '@vibe/hibernator-worker/container-watch';
-import { dropContainer, dropImages, eraseSession, retireGeneration } from '@vibe/hibernator-worker/end-session';
 import { followContainers } from '@vibe/hibernator-worker/follow-containers';
 import { Freezer } from '@vibe/hibernator-worker/freezer';
-import { hibernateSession } from '@vibe/hibernator-worker/hibernate-session';
 import { IdleClock, type RunningContainer } from '@vibe/hibernator-worker/idle-clock';
+import { nodeHandlers, swarmHandlers } from '@vibe/hibernator-worker/job-handlers';
 import { createNodeReporter } from '@vibe/hibernator-worker/node-reporter';
-import { startSession } from '@vibe/hibernator-worker/start-session';
 import { lookAtSlowStarts } from '@vibe/hibernator-worker/start-watch';
 import { WorkUnderWay } from '@vibe/hibernator-worker/work-under-way';
 import { connectRedis, silentLogger, whenReady } from '@vibe/platform';
 import { RegistryClient } from '@vibe/registry';
-import { Epoch, type JobContext, NodeReports, SessionStore, SnapshotCare, subscribeToSessions } from '@vibe/session-store';
+import { Epoch, type JobContext, NodeReports, RegistryCollection, SessionStore, SnapshotCare, type TakeJob, jobTaker, subscribeToSessions } from '@vibe/session-store';
 import { Engine } from '@vibe/swarm';
 import type { FakeEngine } from '@vibe/testkit';
 import { GatedProcess } from './gate';
@@ -33,6 +31,7 @@ export class AgentProcess {
   private constructor(
     readonly gate: GatedProcess,
     readonly parts: AgentParts,
+    private readonly take: TakeJob,
     private readonly watch: ContainerWatch,
     private readonly reportNode: () => Promise<void>,
     private readonly close: () => void,
@@ -72,6 +71,8 @@ export class AgentProcess {
       alarms: { raise: () => undefined },
       logger: silentLogger,
     };
+    const collecting = { ...parts, collection: gate.gate('redis', new RegistryCollection(commands)), registryService: 'vibe-state_registry' };
+    const take = jobTaker({ ...nodeJobs, ...swarmJobs }, { ...nodeHandlers(parts), ...swarmHandlers(parts, collecting) });
     const stopping = new AbortController();
     const watch = new ContainerWatch(parts, stopping.signal);
     const close = (): void => {
@@ -80,7 +81,7 @@ export class AgentProcess {
       events.disconnect();
       void client.close().catch(() => undefined);
     };
-    const agent = new AgentProcess(gate, parts, watch, createNodeReporter(parts), close);
+    const agent = new AgentProcess(gate, parts, take, watch, createNodeReporter(parts), close);
     await subscribeToSessions(
       events,
       (event) => {
@@ -103,25 +104,7 @@ export class AgentProcess {
 
   /** Does one job as its worker would. */
   handle({ name, payload }: Job, context: JobContext): Promise<void> {
-    const { parts } = this;
-    switch (name) {
-      case swarmJobs.start.name:
-        return startSession(parts, swarmJobs.start.payload.parse(payload), context);
-      case swarmJobs.retire.name:
-        return retireGeneration(parts, swarmJobs.retire.payload.parse(payload));
-      case swarmJobs.erase.name:
-        return eraseSession(parts, swarmJobs.erase.payload.parse(payload));
-      case nodeJobs.hibernate.name:
-        return hibernateSession(parts, nodeJobs.hibernate.payload.parse(payload), context);
-      case nodeJobs.dropImage.name:
-        return dropImages(parts, nodeJobs.dropImage.payload.parse(payload), context);
-      case nodeJobs.dropContainer.name:
-        return dropContainer(parts, nodeJobs.dropContainer.payload.parse(payload));
-      case nodeJobs.prepull.name:
-        return parts.engine.pullImage(nodeJobs.prepull.payload.parse(payload).image);
-      default:
-        throw new Error(`nobody takes ${name}`);
-    }
+    return this.take({ name, data: payload }, context);
   }
 
   /** The rounds that come by themselves: report, resync, idle clock, slow starts. */

@@ -66,8 +66,25 @@ export type JobHandler<Payload> = (payload: Payload, context: JobContext) => Pro
 /** A handler for every job of a catalog: a service that lacks one does not compile. */
 export type HandlersOf<Catalog extends Record<string, AnyJobDefinition>> = { [Key in keyof Catalog]: JobHandler<PayloadOf<Catalog[Key]>> };
 
+/** Does one job, by its name and what came with it. */
+export type TakeJob = (job: { readonly name: string; readonly data: unknown }, context: JobContext) => Promise<void>;
+
+/** Leads each job of a catalog to its handler. Payloads are parsed at the door: a crafted or unknown job fails at once and for good. */
+export function jobTaker<Catalog extends Record<string, AnyJobDefinition>>(catalog: Catalog, handlers: HandlersOf<Catalog>): TakeJob {
+  const byName = new Map<string, { payload: AnyJobDefinition['payload']; handle: JobHandler<unknown> }>(
+    Object.entries(catalog).map(([key, definition]) => [definition.name, { payload: definition.payload, handle: handlers[key as keyof Catalog] as unknown as JobHandler<unknown> }]),
+  );
+  return async ({ name, data }, context) => {
+    const known = byName.get(name);
+    if (!known) throw new UnrecoverableError(`no handler for a job named ${name}`);
+    const payload = known.payload.safeParse(data);
+    if (!payload.success) throw new UnrecoverableError(`bad payload for ${name}: ${payload.error.message}`);
+    await known.handle(payload.data, context);
+  };
+}
+
 /**
- * Takes jobs of one queue. Payloads are parsed at the door: a crafted or unknown job fails at once and for good.
+ * Takes jobs of one queue.
  * The caller closes the worker (with a limit: BullMQ's own close waits without one).
  */
 export function createJobWorker<Catalog extends Record<string, AnyJobDefinition>>(options: {
@@ -79,18 +96,6 @@ export function createJobWorker<Catalog extends Record<string, AnyJobDefinition>
   settings?: Omit<WorkerOptions, 'connection'>;
 }): Worker {
   const { queueName, catalog, handlers, connection, signal, settings } = options;
-  const byName = new Map<string, { payload: AnyJobDefinition['payload']; handle: JobHandler<unknown> }>(
-    Object.entries(catalog).map(([key, definition]) => [definition.name, { payload: definition.payload, handle: handlers[key as keyof Catalog] as unknown as JobHandler<unknown> }]),
-  );
-  return new Worker(
-    queueName,
-    async (job, token) => {
-      const known = byName.get(job.name);
-      if (!known) throw new UnrecoverableError(`no handler for a job named ${job.name}`);
-      const payload = known.payload.safeParse(job.data);
-      if (!payload.success) throw new UnrecoverableError(`bad payload for ${job.name}: ${payload.error.message}`);
-      await known.handle(payload.data, { signal, job, token });
-    },
-    { lockDuration: LOCK_MS, stalledInterval: LOCK_MS, ...settings, connection },
-  );
+  const take = jobTaker(catalog, handlers);
+  return new Worker(queueName, (job, token) => take(job, { signal, job, token }), { lockDuration: LOCK_MS, stalledInterval: LOCK_MS, ...settings, connection });
 }

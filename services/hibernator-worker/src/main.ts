@@ -6,19 +6,17 @@ import { Engine } from '@vibe/swarm';
 import type { AgentParts } from './agent-parts';
 import { createAlarms } from './alarms';
 import { BaseImage } from './base-image';
-import { type CollectParts, collectGarbage, putRightForgottenCollection } from './collect-garbage';
+import { type CollectParts, putRightForgottenCollection } from './collect-garbage';
 import { ContainerWatch } from './container-watch';
-import { dropContainer, dropImages, eraseSession, retireGeneration } from './end-session';
 import { diskOfEngine } from './disk-space';
 import { followContainers } from './follow-containers';
 import { Freezer } from './freezer';
-import { hibernateSession } from './hibernate-session';
 import { IdleClock, type RunningContainer, lookEveryMs } from './idle-clock';
+import { nodeHandlers, swarmHandlers } from './job-handlers';
 import { createJobCounter } from './job-metrics';
 import { createNodeReporter } from './node-reporter';
 import { repeatEvery } from './repeat-every';
 import { type Settings, settingsSchema } from './settings';
-import { startSession } from './start-session';
 import { START_LOOK_MS, lookAtSlowStarts } from './start-watch';
 import { WorkUnderWay } from './work-under-way';
 
@@ -143,12 +141,7 @@ async function takeJobs(
       connection,
       signal: stopping,
       settings: { concurrency: settings.HIBERNATIONS_PER_NODE },
-      handlers: {
-        hibernate: (payload, context) => hibernateSession(parts, payload, context),
-        dropImage: (payload, context) => dropImages(parts, payload, context),
-        dropContainer: (payload) => dropContainer(parts, payload),
-        prepull: ({ image }, { signal }) => parts.engine.pullImage(image, { signal }),
-      },
+      handlers: nodeHandlers(parts),
     }),
   );
   // A first start or wake on this node must not wait for the base image.
@@ -162,12 +155,7 @@ async function takeJobs(
       connection,
       signal: stopping,
       settings: { concurrency: SWARM_JOBS_AT_ONCE },
-      handlers: {
-        start: (payload, context) => startSession(parts, payload, context),
-        retire: (payload) => retireGeneration(parts, payload),
-        erase: (payload) => eraseSession(parts, payload),
-        collect: (payload, context) => collectGarbage(collecting, payload, context),
-      },
+      handlers: swarmHandlers(parts, collecting),
     }),
   );
   repeatEvery(START_LOOK_MS, stopping, () => lookAtSlowStarts(parts), (error) => logger.warn('slow starts could not be looked at', { error }));

@@ -1,7 +1,7 @@
 import { type SessionRecord, type SessionState, SWARM_QUEUE, newSessionId, nodeJobs, nodeQueueOf, repositoryOf, swarmJobs } from '@vibe/contracts';
 import { silentLogger } from '@vibe/platform';
 import { RegistryClient } from '@vibe/registry';
-import { Epoch, type JobContext, NodeReports, SessionStore, SnapshotCare, keys, subscribeToSessions } from '@vibe/session-store';
+import { Epoch, type JobContext, NodeReports, RegistryCollection, SessionStore, SnapshotCare, type TakeJob, jobTaker, keys, subscribeToSessions } from '@vibe/session-store';
 import { Engine } from '@vibe/swarm';
 import { type FakeContainer, type FakeRegistry, type RunningFakeSwarm, type TestRedis, packLayer, startFakeRegistry, startFakeSwarm, startRedis, uploadImage } from '@vibe/testkit';
 import { Redis } from 'ioredis';
@@ -9,14 +9,12 @@ import type { AgentParts } from '../src/agent-parts';
 import type { AgentAlarm } from '../src/alarms';
 import { BaseImage } from '../src/base-image';
 import { ContainerWatch } from '../src/container-watch';
-import { dropContainer, dropImages, eraseSession, retireGeneration } from '../src/end-session';
 import { followContainers } from '../src/follow-containers';
 import { Freezer } from '../src/freezer';
-import { hibernateSession } from '../src/hibernate-session';
 import { IdleClock } from '../src/idle-clock';
+import { nodeHandlers, swarmHandlers } from '../src/job-handlers';
 import { createNodeReporter } from '../src/node-reporter';
 import type { Settings } from '../src/settings';
-import { startSession } from '../src/start-session';
 import { WorkUnderWay } from '../src/work-under-way';
 import { JobLine, type WaitingJob } from './job-line';
 
@@ -28,6 +26,7 @@ const LOOK_EVERY_MS = 10;
 export interface Agent {
   readonly parts: AgentParts;
   readonly watch: ContainerWatch;
+  readonly take: TakeJob;
 }
 
 /** The agents of a fake Swarm of three nodes on a real Redis, and a fake registry. Jobs wait in a line until `drain`. */
@@ -108,7 +107,8 @@ export class Agents {
     }, () => undefined);
     followContainers(parts, watch, stopping.signal, async () => void (await watch.resync()));
     await createNodeReporter(parts)();
-    this.byName.set(name, { parts, watch });
+    const collecting = { ...parts, collection: new RegistryCollection(redis), registryService: 'vibe-state_registry' };
+    this.byName.set(name, { parts, watch, take: jobTaker({ ...nodeJobs, ...swarmJobs }, { ...nodeHandlers(parts), ...swarmHandlers(parts, collecting) }) });
   }
 
   agent(name: string): Agent {
@@ -125,23 +125,8 @@ export class Agents {
 
   /** Does one job as the agent would that takes it. */
   take = async ({ queue, name, payload }: WaitingJob, context: JobContext): Promise<void> => {
-    const { parts } = queue === SWARM_QUEUE ? this.agent('manager') : [...this.byName.values()].find((agent) => nodeQueueOf(agent.parts.nodeId) === queue) ?? this.agent('manager');
-    switch (name) {
-      case swarmJobs.start.name:
-        return startSession(parts, swarmJobs.start.payload.parse(payload), context);
-      case swarmJobs.retire.name:
-        return retireGeneration(parts, swarmJobs.retire.payload.parse(payload));
-      case swarmJobs.erase.name:
-        return eraseSession(parts, swarmJobs.erase.payload.parse(payload));
-      case nodeJobs.hibernate.name:
-        return hibernateSession(parts, nodeJobs.hibernate.payload.parse(payload), context);
-      case nodeJobs.dropImage.name:
-        return dropImages(parts, nodeJobs.dropImage.payload.parse(payload), context);
-      case nodeJobs.dropContainer.name:
-        return dropContainer(parts, nodeJobs.dropContainer.payload.parse(payload));
-      default:
-        throw new Error(`nobody takes ${name}`);
-    }
+    const agent = queue === SWARM_QUEUE ? this.agent('manager') : [...this.byName.values()].find(({ parts }) => nodeQueueOf(parts.nodeId) === queue);
+    return (agent ?? this.agent('manager')).take({ name, data: payload }, context);
   };
 
   drain(): Promise<void> {
