@@ -1,22 +1,13 @@
 import { newCollectionRun, newSessionId } from '@vibe/contracts';
-import { type TestRedis, startRedis } from '@vibe/testkit';
-import { Redis } from 'ioredis';
+import { useRedis } from '@vibe/testkit';
+import type { Redis } from 'ioredis';
 import { type Collection, Epoch, RegistryCollection, SessionStore, keys } from '.';
 
-let server: TestRedis;
 let redis: Redis;
 let collection: RegistryCollection;
 
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  await redis.quit();
-  await server.stop();
-});
-beforeEach(async () => {
-  await redis.flushall();
+useRedis((given) => {
+  redis = given;
   collection = new RegistryCollection(redis);
 });
 

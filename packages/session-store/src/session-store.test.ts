@@ -1,5 +1,5 @@
 import { type SessionEvent, newSessionId } from '@vibe/contracts';
-import { type TestRedis, startRedis } from '@vibe/testkit';
+import { type TestRedis, useRedis } from '@vibe/testkit';
 import { Redis } from 'ioredis';
 import { Epoch, SessionStore, SnapshotCare, keys, readAudit, subscribeToSessions } from '.';
 
@@ -8,16 +8,9 @@ let redis: Redis;
 let store: SessionStore;
 let epoch: Epoch;
 
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  await redis.quit();
-  await server.stop();
-});
-beforeEach(async () => {
-  await redis.flushall();
+useRedis(async (given, itsServer) => {
+  redis = given;
+  server = itsServer;
   store = new SessionStore(redis);
   epoch = new Epoch(redis);
   await epoch.open();

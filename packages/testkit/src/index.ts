@@ -11,3 +11,4 @@ export * from './real-engine';
 export * from './real-node';
 export * from './real-registry';
 export * from './redis';
+export * from './use-redis';

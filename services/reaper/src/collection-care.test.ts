@@ -1,7 +1,7 @@
 import { newCollectionRun, swarmJobs } from '@vibe/contracts';
 import type { Collection } from '@vibe/session-store';
-import { type TestRedis, startRedis } from '@vibe/testkit';
-import { Redis } from 'ioredis';
+import { useRedis } from '@vibe/testkit';
+import type { Redis } from 'ioredis';
 import { createParts, never, nodeReport, sessionIn, skipClock } from '../test/reaper-under-test';
 import { askForCollection, endText } from './collect-command';
 import { careForCollection } from './collection-care';
@@ -10,20 +10,11 @@ import { createTickHandlers } from './ticks';
 
 const HOUR = 3_600_000;
 
-let server: TestRedis;
 let redis: Redis;
 let under: ReturnType<typeof createParts>;
 
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  await redis.quit();
-  await server.stop();
-});
-beforeEach(async () => {
-  await redis.flushall();
+useRedis(async (given) => {
+  redis = given;
   under = createParts(redis);
   await under.parts.epoch.open();
   await under.parts.reports.put(nodeReport('n1'));

@@ -1,26 +1,17 @@
 import { newSessionId } from '@vibe/contracts';
 import { keys } from '@vibe/session-store';
-import { type TestRedis, startRedis } from '@vibe/testkit';
-import { Redis } from 'ioredis';
+import { useRedis } from '@vibe/testkit';
+import type { Redis } from 'ioredis';
 import { container, createParts, digestOf, labelsOf, never, nodeReport, sessionIn, skipClock, swarmView } from '../test/reaper-under-test';
 import { dryRunJson, dryRunLines, takeDryRun } from './dry-run';
 import { reconcile } from './reconcile';
 import { RegistryCare } from './registry-care';
 
-let server: TestRedis;
 let redis: Redis;
 let under: ReturnType<typeof createParts>;
 
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  await redis.quit();
-  await server.stop();
-});
-beforeEach(async () => {
-  await redis.flushall();
+useRedis(async (given) => {
+  redis = given;
   under = createParts(redis);
   await under.parts.epoch.open();
   await under.parts.reports.putSwarmView(swarmView({ n1: 'ready' }));

@@ -1,27 +1,18 @@
 import { newSessionId } from '@vibe/contracts';
 import { keys } from '@vibe/session-store';
-import { type TestRedis, startRedis } from '@vibe/testkit';
-import { Redis } from 'ioredis';
+import { useRedis } from '@vibe/testkit';
+import type { Redis } from 'ioredis';
 import { container, createParts, digestOf, labelsOf, never, nodeReport, sessionIn, skipClock, swarmView } from '../test/reaper-under-test';
 import { EpochWatch } from './epoch-watch';
 
 const HOUR = 3_600_000;
 
-let server: TestRedis;
 let redis: Redis;
 let under: ReturnType<typeof createParts>;
 let watch: EpochWatch;
 
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  await redis.quit();
-  await server.stop();
-});
-beforeEach(async () => {
-  await redis.flushall();
+useRedis((given) => {
+  redis = given;
   under = createParts(redis);
   watch = new EpochWatch(under.parts);
 });
