@@ -50,6 +50,7 @@ export class MockSessions {
 
   /** As the service does: wakes, cancels a sleep, or only notes the use. */
   open(session: ApiSession): ApiSession {
+    if (session.hibernate_reason === 'ended' && session.state === 'hibernating') return session;
     if (session.state === 'running' || session.state === 'hibernating') {
       this.stop(session.id);
       return this.set({ ...session, ...runningFields('opened'), state_since: session.state === 'running' ? session.state_since : iso(0) });
