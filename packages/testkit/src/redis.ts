@@ -18,6 +18,11 @@ export interface TestRedis {
   kill(): Promise<void>;
   /** Starts it again on the same port with the same data; ends it first where it still runs. */
   restart(): Promise<void>;
+  /** It keeps its connections and answers nothing (SIGSTOP), until `speak`. */
+  silence(): void;
+  speak(): void;
+  /** Takes no more writes, as when its memory is used up; with `isFull` false it takes them again. */
+  fill(isFull: boolean): Promise<void>;
   /** Removes every key. */
   flush(): Promise<void>;
 }
@@ -76,6 +81,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'close');
   child.kill(signal);
+  child.kill('SIGCONT'); // a silent one hears no other signal but SIGKILL
   await ended;
 }
 
@@ -105,6 +111,15 @@ export async function startRedis(options: { args?: readonly string[]; program?: 
   }
   let running = child;
   const url = `redis://127.0.0.1:${port}`;
+  const ask = async (command: (client: Redis) => Promise<unknown>): Promise<void> => {
+    const client = new Redis(url, { maxRetriesPerRequest: 1, lazyConnect: true });
+    client.on('error', () => undefined); // the call below says it
+    try {
+      await command(client);
+    } finally {
+      client.disconnect();
+    }
+  };
 
   return {
     url,
@@ -119,14 +134,9 @@ export async function startRedis(options: { args?: readonly string[]; program?: 
       await end(running, 'SIGTERM');
       running = await spawnRedis(program, port, dir, args);
     },
-    async flush() {
-      const client = new Redis(url, { maxRetriesPerRequest: 1, lazyConnect: true });
-      client.on('error', () => undefined); // the call below says it
-      try {
-        await client.flushall();
-      } finally {
-        client.disconnect();
-      }
-    },
+    silence: () => void running.kill('SIGSTOP'),
+    speak: () => void running.kill('SIGCONT'),
+    fill: (isFull) => ask((client) => client.config('SET', 'maxmemory', isFull ? 1 : 0)),
+    flush: () => ask((client) => client.flushall()),
   };
 }
