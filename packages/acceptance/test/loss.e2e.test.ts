@@ -8,7 +8,7 @@ const PROMISED_MS = 5_000;
 describe('a session whose container died', () => {
   const fixture = useLab();
 
-  it('is lost within 5 s, with the reason, and is never replaced by an empty one', async () => {
+  it('is lost within 5 s, with the reason, and is never replaced by an empty one (F18)', async () => {
     const person = await fixture.signIn('unlucky');
     const { id } = await person.create();
     await person.runIn(id, 'echo "gone with it" > note.txt');

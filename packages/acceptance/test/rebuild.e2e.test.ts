@@ -6,7 +6,7 @@ import { report, useLab } from './lab-fixture';
 describe('when Redis has lost everything', () => {
   const fixture = useLab();
 
-  it('the API answers 503 until every session is back, running and asleep, with its name and its data', async () => {
+  it('the API answers 503 until every session is back, running and asleep, with its name and its data (F20)', async () => {
     const person = await fixture.signIn('rebuild');
     const { limits } = await person.api.must<{ limits: { max_sessions: number } }>([200], 'GET', '/api/me');
     const awake = await person.create('awake');

@@ -76,7 +76,7 @@ describe('a session that is put to sleep', () => {
     }, { withinMs: 120_000, everyMs: 2_000 });
   });
 
-  it('is thawed when its user returns during the push: same shell, its programs go on, nothing is lost', async () => {
+  it('is thawed when its user returns during the push: same shell, its programs go on, nothing is lost (F6)', async () => {
     const person = await fixture.signIn();
     const { id } = await person.create();
     const terminal = await person.openTerminal(id);

@@ -9,7 +9,7 @@ describe('as time passes', () => {
   const fixture = useLab();
   afterEach(() => resetClock(fixture.lab));
 
-  it('a session nobody uses is frozen, saved, proven and removed; its open tab does not keep it awake', async () => {
+  it('a session nobody uses is frozen, saved, proven and removed; its open tab does not keep it awake (F24)', async () => {
     const person = await fixture.signIn('idle');
     const { limits } = await person.api.must<{ limits: { idle_timeout_minutes: number } }>([200], 'GET', '/api/me');
     const { id } = await person.create();
@@ -33,7 +33,7 @@ describe('as time passes', () => {
     expect(await person.runIn(id, 'cat note.txt')).toBe('kept');
   });
 
-  it('a session somebody types in is never put to sleep, whatever the clock says', async () => {
+  it('a session somebody types in is never put to sleep, whatever the clock says (F24)', async () => {
     const person = await fixture.signIn('busy');
     const { limits } = await person.api.must<{ limits: { idle_timeout_minutes: number } }>([200], 'GET', '/api/me');
     const { id } = await person.create();

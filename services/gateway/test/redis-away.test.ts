@@ -43,7 +43,7 @@ describe('the gateway on a real Redis', () => {
     expect((await question()).status).toBe(200);
   });
 
-  it('says 503 at once while Redis is away, still shows its pages, and goes on when it is back', async () => {
+  it('says 503 at once while Redis is away, still shows its pages, and goes on when it is back (F21)', async () => {
     const away = new Promise((resolve) => redis.once('close', resolve));
     await server.kill();
     await away;

@@ -186,6 +186,23 @@ describe('putting a session to sleep', () => {
     expect(container.status).toBe('running');
   });
 
+  it.each([5, -5])('knows when a key was typed on a node whose clock is %i minutes off: ages count, not times (F24)', async (minutes) => {
+    const { record, container } = await agents.running();
+    const { parts } = agents.agentOn(record.node_id);
+    await agents.skipClock(600_000);
+    const right = Date.now.bind(Date);
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => right() + minutes * 60_000);
+    container.type('a minute ago', undefined, new Date(Date.now() - 60_000));
+    await parts.idleClock.lookAtAll([{ sessionId: record.id, gen: 1, containerId: container.id }]);
+    clock.mockRestore();
+    const ageMs = (await agents.store.now()) - (await agents.require(record.id)).last_activity;
+    expect(ageMs).toBeGreaterThanOrEqual(60_000);
+    expect(ageMs).toBeLessThan(90_000);
+    await agents.claimSleep(record);
+    await agents.drain();
+    await agents.until(record.id, 'hibernated');
+  });
+
   it('counts a key at the next look when Redis could not be told of it', async () => {
     const { record, container } = await agents.running();
     const { parts } = agents.agentOn(record.node_id);
