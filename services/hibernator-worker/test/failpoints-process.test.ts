@@ -56,6 +56,10 @@ describe('a process that stands still for longer than its locks, and then goes o
   it.concurrent.each(runsWith('stop'))('at $names, its work taken up by the $retriedBy', onStage);
 });
 
+describe('a process that never hears what Redis answers next loses nothing and leaves nothing (F6b)', () => {
+  it.concurrent.each(runsWith('deafen'))('at $names, beside the $retriedBy', onStage);
+});
+
 describe('work that fails in a process that lives on loses nothing and leaves nothing (F4)', () => {
   // Those on the way of every life are in failpoints.test.ts.
   const aside = failpoints.filter(([first]) => first?.journey !== 'a whole life');

@@ -2,6 +2,7 @@ import type { NamedFailpoint } from './failpoints-list';
 import type { ServiceProcess } from './process-child';
 import { Drive } from './process-drive';
 import { journeys } from './process-journeys';
+import { RedisProxy } from './process-redis-proxy';
 import type { Stage } from './process-stage';
 import { whenTrue } from './process-when';
 
@@ -10,16 +11,17 @@ export interface Run {
   readonly failpoints: readonly NamedFailpoint[];
   /**
    * `kill`: a process dies at the first, the next process at the second, and so on. `stop`: one process stands still at each for
-   * longer than its lock on the job, and then goes on where it was. `throw`: its work fails at each, and it lives on.
+   * longer than its lock on the job, and then goes on where it was. `throw`: its work fails at each, and it lives on. `deafen`: what
+   * Redis answers next is lost, with the connection.
    */
-  readonly action: 'kill' | 'stop' | 'throw';
+  readonly action: 'kill' | 'stop' | 'throw' | 'deafen';
   /** Who takes the work up: a process that runs beside it, or nobody but itself (after a kill: started again). */
   readonly retriedBy: 'same' | 'other';
 }
 
 /** A lock lapses after 700 ms here (process-ground.ts). */
 const LONGER_THAN_A_LOCK_MS = 1_200;
-const LIVES_MAX = 20;
+const LIVES_MAX = 60;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -59,6 +61,7 @@ export async function breakAt(stage: Stage, run: Run): Promise<void> {
 class Faults {
   areOver = false;
   private victim: ServiceProcess | null = null;
+  private proxy: RedisProxy | null = null;
   private armed = '';
 
   constructor(
@@ -73,15 +76,15 @@ class Faults {
 
   /** Where another process does the work, the one that stood still goes on when that is done. */
   readonly wakeLate = async (): Promise<void> => {
-    if (this.run.retriedBy === 'other' && this.victim?.isStopped === true) this.victim.continue();
+    if (this.run.action === 'stop' && this.run.retriedBy === 'other' && this.victim?.isStopped === true) this.victim.continue();
   };
 
   /** Breaks processes until every failpoint was met. */
   async strike(): Promise<void> {
     const { failpoints, action, retriedBy } = this.run;
     if (action === 'kill') await this.killAtEach();
-    else if (action === 'stop') await this.stopAtEach();
-    else await this.throwAtEach();
+    else if (action === 'throw') await this.throwAtEach();
+    else await this.stopAtEach();
     if (retriedBy === 'same' && action === 'kill' && !this.signal.aborted) await this.stage.stand((failpoints[0] as NamedFailpoint).service);
     this.areOver = true;
   }
@@ -89,11 +92,15 @@ class Faults {
   /** Ends the process that stood still: it has seen the last life to its end. */
   async end(): Promise<void> {
     await this.victim?.kill();
+    await this.proxy?.cut();
   }
 
   private async arm(failpoints: readonly NamedFailpoint[]): Promise<ServiceProcess> {
-    this.armed = failpoints.map(({ name }) => `${name}=${this.run.action}`).join(',');
-    this.victim = await this.stage.startProcess((failpoints[0] as NamedFailpoint).service, { failpoints: this.armed });
+    const { action } = this.run;
+    this.armed = failpoints.map(({ name }) => `${name}=${action === 'deafen' ? 'stop' : action}`).join(',');
+    if (action === 'deafen') this.proxy = await RedisProxy.start(this.stage.redisServer.port);
+    const redisUrl = this.proxy?.url;
+    this.victim = await this.stage.startProcess((failpoints[0] as NamedFailpoint).service, { failpoints: this.armed, ...(redisUrl === undefined ? {} : { redisUrl }) });
     return this.victim;
   }
 
@@ -120,6 +127,13 @@ class Faults {
     while (!areMet() && !this.signal.aborted) {
       await whenTrue('it stands still', () => victim.isStopped || areMet() || victim.endedBy !== null || this.signal.aborted, { limitMs: Infinity });
       if (victim.endedBy !== null) throw new Error(`it ended by ${victim.endedBy}\n${victim.said}`);
+      if (this.proxy && victim.isStopped) {
+        const reply = this.proxy.loseReply(/./);
+        victim.continue();
+        // It may meet its next failpoint before it says another word to Redis.
+        await whenTrue('an answer is lost', () => reply.isLost || victim.isStopped || this.signal.aborted, { limitMs: Infinity });
+        continue;
+      }
       if (retriedBy === 'same' && victim.isStopped) {
         await pause(LONGER_THAN_A_LOCK_MS);
         victim.continue();
