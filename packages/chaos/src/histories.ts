@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type Scene, badPush, lateHandler, lateReaper, quickReturn } from './commands/race-commands';
+import { type Scene, badPush, brokenHandler, brokenRound, lateHandler, lateReaper, quickReturn } from './commands/race-commands';
 import * as faults from './commands/fault-commands';
 import * as users from './commands/user-commands';
 import * as works from './commands/work-commands';
@@ -30,7 +30,7 @@ const commands: [times: number, arbitrary: fc.Arbitrary<Command>][] = [
   [10, fc.integer({ min: 1, max: 4 }).map(works.workSome)],
   [4, fc.tuple(fc.constantFrom('deadlines' as const, 'reconcile' as const, 'registryCare' as const), ofReaper).map(([name, f]) => works.tick(name, f))],
   [2, ofReaper.map(works.lookAtEpoch)],
-  [3, someNode.map(works.rounds)],
+  [3, fc.tuple(someNode, fc.option(faultIn(8), { freq: 3 })).map(([name, f]) => works.rounds(name, f))],
   [2, fc.constant(works.goIdle)],
   [1, fc.nat({ max: 3 }).map(works.doubleJob)],
   [3, fc.constant(works.wakeStalled)],
@@ -43,7 +43,7 @@ const commands: [times: number, arbitrary: fc.Arbitrary<Command>][] = [
   [2, someNode.map(faults.agentDies)],
   [1, someNode.map(faults.secondAgent)],
   [1, fc.constant(faults.registryDown)],
-  [1, fc.constantFrom(faults.registryFails(/^GET .*\/blobs\//, 'cut'), faults.registryFails(/^GET .*\/blobs\//, 'corrupt'), faults.registryFails(/manifests/, { status: 503 }), faults.registryFails(/^(PUT|POST|PATCH) /, { status: 500 }))],
+  [1, fc.constantFrom(faults.registryFails(/^GET .*\/blobs\//, 'cut'), faults.registryFails(/^GET .*\/blobs\//, 'corrupt'), faults.registryFails(/manifests/, { status: 503 }), faults.registryFails(/^(PUT|POST|PATCH) /, { status: 500 }), faults.registryFails(/^(DELETE|PUT) /, 'unheard'))],
   [2, fc.constant(faults.registryUp)],
   [2, fc.tuple(someWorker, fc.constantFrom('lies' as const, 'fails' as const, 'cuts' as const, null)).map(([name, f]) => faults.pushGoesWrong(name, f))],
   [1, fc.tuple(someWorker, fc.boolean()).map(([name, isLost]) => faults.eventsAreLost(name, isLost))],
@@ -60,7 +60,9 @@ const single = fc.oneof(...commands.map(([weight, arbitrary]) => ({ weight, arbi
 const scene: fc.Arbitrary<Scene> = fc.oneof(
   { weight: 14, arbitrary: single },
   { weight: 3, arbitrary: lateHandler },
+  { weight: 3, arbitrary: brokenHandler },
   { weight: 1, arbitrary: lateReaper },
+  { weight: 1, arbitrary: brokenRound },
   { weight: 1, arbitrary: badPush },
   { weight: 1, arbitrary: quickReturn },
 );

@@ -109,8 +109,9 @@ describe('an agent that never hears what Redis answered', () => {
   });
 });
 
-describe('an agent that never hears what its Engine answered', () => {
-  it('ends every life well, whichever answer to a change was lost', async () => {
+describe('agents that never hear what their Engine answered', () => {
+  it.each(['alone', 'beside another one'])('end every life well, whichever answer to a change was lost: %s', async (company) => {
+    if (company !== 'alone') await stage.startProcess('hibernator-worker');
     const from = stage.engine.calls.length;
     await live();
     const changes = new Set(stage.engine.calls.slice(from).filter((call) => !call.startsWith('GET')).map(shapeOf));
@@ -121,6 +122,18 @@ describe('an agent that never hears what its Engine answered', () => {
       await live();
       expect({ shape, isLost }).toEqual({ shape, isLost: true });
     }
+  });
+});
+
+describe('agents that never hear what the registry answered', () => {
+  it.each(['DELETE', 'PUT'])('end every life well: %s', async (method) => {
+    const calls = new RegExp(`^${method} `);
+    const from = stage.registry.calls.length;
+    const isMet = () => stage.registry.calls.slice(from).some((call) => calls.test(call));
+    stage.registry.fault(calls, 'unheard');
+    void whenTrue('an answer was lost', isMet).finally(() => stage.registry.clearFaults());
+    await live();
+    expect(isMet()).toBe(true);
   });
 });
 

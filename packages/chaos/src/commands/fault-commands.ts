@@ -1,5 +1,5 @@
 import type { FakeContainer, PushFault, RegistryFault } from '@vibe/testkit';
-import { type NodeName, TTL_MS } from '../installation';
+import { NODES, type NodeName, TTL_MS } from '../installation';
 import { EXPIRED, type Life, type People } from '../life';
 import type { World } from '../world';
 import { type Command, command } from './command';
@@ -74,6 +74,11 @@ export const agentDies = (name: NodeName): Command =>
     for (const agent of living) agent.kill();
     await world.startAgent(name);
   });
+
+/** Swarm starts an agent again wherever none lives. */
+export const agentsAreBack: Command = command('agents that died are started again', async (_people, world) => {
+  for (const name of NODES) if (world.node(name).state !== 'down' && world.agentsOn(name).length === 0) await world.startAgent(name);
+});
 
 export const secondAgent = (name: NodeName): Command =>
   command(`a second agent starts on ${name}`, async (_people, world) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { type Fate } from '../gate';
-import { NODES } from '../installation';
+import { type Fate, type Fault, fates } from '../gate';
+import { NODES, USERS } from '../installation';
 import { type Command } from './command';
 import * as faults from './fault-commands';
 import * as users from './user-commands';
@@ -9,6 +9,7 @@ import * as works from './work-commands';
 /** Several commands that belong together. */
 export type Scene = readonly Command[];
 
+const anyFate = fc.constantFrom<Fate>(...fates);
 const stalls = fc.constantFrom<Fate>('stalls', 'stalls after');
 const onNode = fc.constantFrom('worker1' as const, 'worker2' as const);
 
@@ -40,8 +41,52 @@ export const lateHandler: fc.Arbitrary<Scene> = fc
 export const lateReaper: fc.Arbitrary<Scene> = fc
   .record({ n: fc.nat({ max: 2 }), tick: fc.constantFrom('deadlines' as const, 'reconcile' as const, 'registryCare' as const), call: fc.integer({ min: 1, max: 10 }), fate: stalls, isLate: fc.boolean() })
   .chain(({ n, tick, call, fate, isLate }) =>
-    meanwhileOf(n).map((meanwhile) => [...(isLate ? [users.askSleep(n, null), works.workSome(3), faults.aWeekPasses] : []), ...NODES.map(works.rounds), works.tick(tick, { call, fate }), ...meanwhile, works.wakeStalled]),
+    meanwhileOf(n).map((meanwhile) => [...(isLate ? [users.askSleep(n, null), works.workSome(3), faults.aWeekPasses] : []), ...NODES.map((name) => works.rounds(name, null)), works.tick(tick, { call, fate }), ...meanwhile, works.wakeStalled]),
   );
+
+/** What leads to a job of session n, which then goes wrong. */
+const brokenJobOf = (n: number, fault: Fault): fc.Arbitrary<Scene> =>
+  fc.constantFrom<Scene>(
+    [users.type(n), users.askSleep(n, null), works.workOn(n, fault)],
+    [users.askSleep(n, null), works.workSome(4), users.comeBack(n, null), works.workOn(n, fault)],
+    [users.askSleep(n, null), works.workOn(n, null), works.workOn(n, fault)],
+    [users.remove(n, null), works.workOn(n, fault)],
+    [users.remove(n, null), works.workSome(4), ...USERS.map((user) => users.create(user, null)), works.work(n, fault)],
+  );
+
+/** A job goes wrong at one call, of whatever kind its work is; then its user comes, or somebody else takes it up, or both. */
+export const brokenHandler: fc.Arbitrary<Scene> = fc
+  .record({ n: fc.nat({ max: 3 }), call: fc.integer({ min: 1, max: 26 }), fate: anyFate, isUserBack: fc.boolean(), isTakenUp: fc.boolean() })
+  .chain(({ n, call, fate, isUserBack, isTakenUp }) =>
+    brokenJobOf(n, { call, fate }).map((broken) => [
+      ...broken,
+      ...(isUserBack ? [users.comeBack(n, null), users.type(n)] : []),
+      ...(isTakenUp ? [...NODES.map((name) => works.rounds(name, null)), faults.agentsAreBack, works.workSome(4)] : []),
+    ]),
+  );
+
+/** The reaper's round, or an agent's, goes wrong at one call, when there is something to do. */
+export const brokenRound: fc.Arbitrary<Scene> = fc
+  .record({
+    n: fc.nat({ max: 2 }),
+    due: fc.constantFrom<'orphan' | 'snapshot' | 'expiry' | 'death'>('orphan', 'snapshot', 'expiry', 'death'),
+    round: fc.constantFrom('deadlines' as const, 'reconcile' as const, 'registryCare' as const, 'worker1' as const, 'worker2' as const),
+    call: fc.integer({ min: 1, max: 14 }),
+    fate: anyFate,
+  })
+  .map(({ n, due, round, call, fate }) => [
+    ...dues[due](n),
+    ...NODES.map((name) => works.rounds(name, null)),
+    ...(due === 'orphan' ? [works.tick('reconcile', null), works.tick('registryCare', null), faults.clockMoves(61_000)] : []),
+    round === 'worker1' || round === 'worker2' ? works.rounds(round, { call, fate }) : works.tick(round, { call, fate }),
+  ]);
+
+const dues = {
+  orphan: () => [faults.orphanIsMade('image'), faults.orphanIsMade('repository'), faults.orphanIsMade('secret')],
+  snapshot: (n: number) => [users.askSleep(n, null), works.workSome(4), users.comeBack(n, null), works.workSome(4), users.type(n), users.askSleep(n, null), works.workSome(4)],
+  expiry: (n: number) => [users.askSleep(n, null), works.workSome(4), faults.aWeekPasses],
+  death: (n: number) => [faults.eventsAreLost('worker1', true), faults.eventsAreLost('worker2', true), faults.containerEnds(n)],
+} as const satisfies Record<string, (n: number) => Scene>;
 
 /** A push lies or breaks while a session is put to sleep. */
 export const badPush: fc.Arbitrary<Scene> = fc

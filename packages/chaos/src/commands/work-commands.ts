@@ -64,14 +64,16 @@ export const lookAtEpoch = (fault: Fault | null): Command =>
     afterReaper(world, fault, await world.reaper.gate.work(fault, async () => void (await world.reaper.look()))),
   );
 
-export const rounds = (name: NodeName): Command =>
-  command(`the rounds of the agent on ${name}`, async (_people, world) => {
+export const rounds = (name: NodeName, fault: Fault | null): Command =>
+  command(`the rounds of the agent on ${name}${tellFault(fault)}`, async (_people, world) => {
     for (const agent of world.agentsOn(name)) {
-      const end = await agent.gate.work(null, async () => {
+      const end = await agent.gate.work(fault, async () => {
         await agent.resync();
         await agent.report();
       });
-      if (end.end === 'failed' && !isRedisAway(end.error)) throw end.error;
+      if (end.isMet && fault) world.noteFault(`agent: a round ${fault.fate}`);
+      if (end.end === 'dead') agent.kill();
+      if (end.end === 'failed' && !end.isMet && !isRedisAway(end.error)) throw end.error;
     }
   });
 

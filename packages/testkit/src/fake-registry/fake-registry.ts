@@ -22,6 +22,8 @@ export type RegistryFault =
   | 'cut'
   /** Takes the call and never answers. */
   | 'silent'
+  /** Does its work, and cuts the connection instead of saying so. */
+  | 'unheard'
   /** Sends the right length of wrong bytes. */
   | 'corrupt';
 
@@ -84,7 +86,8 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
       return refuse(call, 401, 'UNAUTHORIZED');
     }
     if (fault === 'unknown') return refuse(call, 404, KIND_UNKNOWN[/\/(manifests|blobs|tags)\//.exec(url.pathname)?.[1] ?? ''] ?? 'NAME_UNKNOWN');
-    if (fault) spoil(response, fault);
+    if (fault === 'unheard') response.end = () => response.destroy();
+    else if (fault) spoil(response, fault);
     await routes.answer(call);
   };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
