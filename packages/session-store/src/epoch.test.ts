@@ -1,18 +1,10 @@
-import { type TestRedis, startRedis } from '@vibe/testkit';
-import { Redis } from 'ioredis';
+import { useRedis } from '@vibe/testkit';
+import type { Redis } from 'ioredis';
 import { Epoch } from './epoch';
 import { keys } from './keys';
 
-let server: TestRedis;
 let redis: Redis;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
+useRedis((empty) => void (redis = empty));
 
 describe('an epoch that is opened after the clock of Redis went back', () => {
   it('is closed once by each process that saw a later one, and then believed', async () => {
