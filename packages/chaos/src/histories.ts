@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type Scene, badPush, brokenHandler, brokenRound, lateHandler, lateReaper, quickReturn } from './commands/race-commands';
+import { type Scene, badPush, brokenHandler, brokenRound, endsFrozen, lateHandler, lateReaper, quickReturn } from './commands/race-commands';
 import * as faults from './commands/fault-commands';
 import * as users from './commands/user-commands';
 import * as works from './commands/work-commands';
@@ -63,6 +63,7 @@ const scene: fc.Arbitrary<Scene> = fc.oneof(
   { weight: 3, arbitrary: brokenHandler },
   { weight: 1, arbitrary: lateReaper },
   { weight: 1, arbitrary: brokenRound },
+  { weight: 1, arbitrary: endsFrozen },
   { weight: 1, arbitrary: badPush },
   { weight: 1, arbitrary: quickReturn },
 );

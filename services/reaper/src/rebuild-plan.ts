@@ -35,7 +35,7 @@ interface Evidence {
 }
 
 /**
- * Which sessions are adopted, and as what: a running container beats a snapshot of its generation, a higher generation wins;
+ * Which sessions are adopted, and as what: a container beats a snapshot of its generation, a higher generation wins;
  * images on nodes never count. A record stays as it is when it knows of a later generation than any witness, or that the
  * session is over. Pure.
  */
@@ -71,7 +71,7 @@ function gather({ reports, snapshots, records }: RebuildWitnesses): Map<string, 
 
 function adopt(id: string, evidence: Evidence, witnesses: RebuildWitnesses): Adoption | null {
   const { containers, snapshot, record, nodes } = evidence;
-  const [terminal] = containers.filter(isTerminal).sort((a, b) => b.gen - a.gen);
+  const [terminal] = containers.filter((container) => isTerminal(container) || isSavable(container, witnesses.services)).sort((a, b) => b.gen - a.gen || Number(isTerminal(b)) - Number(isTerminal(a)));
   const isRetired = terminal !== undefined && isSuperseded(terminal, evidence, witnesses.services);
   const isAwake = terminal !== undefined && !isRetired && terminal.gen >= (snapshot?.labels.gen ?? 0);
   const witness = isAwake ? terminal : snapshot?.labels;
@@ -93,7 +93,7 @@ function adopt(id: string, evidence: Evidence, witnesses: RebuildWitnesses): Ado
   };
   if (isAwake) {
     const { gen, node_id, container_id, task_name, service_id, state } = terminal;
-    return { ...shared, state: 'running', lastActivityAgeMs: 0, fields: { ...fields, gen, node_id, container_id, task_name, ...(service_id === null ? {} : { service_id }), ...(state === 'paused' ? { frozen_container: container_id } : {}) } };
+    return { ...shared, state: 'running', lastActivityAgeMs: 0, fields: { ...fields, gen, node_id, container_id, task_name, ...(service_id === null ? {} : { service_id }), ...(state === 'running' ? {} : { frozen_container: container_id }) } };
   }
   if (!snapshot) return null;
   return {
@@ -115,6 +115,14 @@ function isSuperseded({ gen, service_id, container_id }: ContainerReport, { reco
   if (snapshot?.labels.gen === gen && snapshot.labels.container_id !== undefined && snapshot.labels.container_id !== container_id) return true;
   if (record?.state === 'hibernated' && record.gen === gen) return true;
   return snapshot?.labels.gen === gen && (service_id === null || !services.has(service_id));
+}
+
+/**
+ * A container that ended has its layer as long as its service is there. Nobody can know any more whether it was frozen when it ended,
+ * so it is taken for one that was: its agent puts it to sleep. What was saved for nothing can be deleted, what was lost cannot be had.
+ */
+function isSavable({ state, service_id }: ContainerReport, services: ReadonlySet<string>): boolean {
+  return state === 'exited' && service_id !== null && services.has(service_id);
 }
 
 /** A frozen container counts: once its record says running, its agent thaws it. */

@@ -110,13 +110,20 @@ describe('a rebuild', () => {
     expect(await under.parts.store.get(other)).toMatchObject({ state: 'running', gen: 2 });
   });
 
-  it('does not take a container that ended or does not listen for a terminal, but uses its generation up', async () => {
+  it('takes no container for a terminal that does not listen, or that ended and is being removed, but uses its generation up', async () => {
     under.shelf.put(digestOf('a'), labelsOf(id, { gen: 2 }));
     const other = newSessionId();
-    await seen({ containers: [container(id, { gen: 3, is_listening: false }), container(other, { state: 'exited' })] });
+    await seen({ containers: [container(id, { gen: 3, is_listening: false }), container(other, { state: 'exited' })] }, [other]);
     await watch.look(never);
     expect(await get()).toMatchObject({ state: 'hibernated', gen: 3, snapshot_digest: digestOf('a') });
     expect(await under.parts.store.get(other)).toBeNull();
+  });
+
+  it('has a container that ended put to sleep by its agent: nobody can know any more that it was not frozen (F2, F20)', async () => {
+    under.shelf.put(digestOf('a'), labelsOf(id, { gen: 2 }));
+    await seen({ containers: [container(id, { gen: 3, state: 'exited', is_listening: false })] });
+    await watch.look(never);
+    expect(await get()).toMatchObject({ state: 'running', gen: 3, container_id: `c-${id}`, frozen_container: `c-${id}`, snapshot_digest: digestOf('a') });
   });
 
   it('of several snapshots of one generation takes the latest that passes the proof, and lets the others go later', async () => {

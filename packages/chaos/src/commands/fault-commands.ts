@@ -1,20 +1,30 @@
+import type { SessionRecord, SessionState } from '@vibe/contracts';
 import type { FakeContainer, PushFault, RegistryFault } from '@vibe/testkit';
 import { NODES, type NodeName, TTL_MS } from '../installation';
 import { EXPIRED, type Life, type People } from '../life';
 import type { World } from '../world';
 import { type Command, command } from './command';
 
+/**
+ * The container ended while it was frozen, and its record does not say so: Redis was rewound to before the freeze. An agent that has
+ * just started takes it for one that ended in use: docs/session-lifecycle.md, "What the proof cannot see".
+ */
+const UNKNOWN_FREEZE = 'it ended frozen, and Redis was rewound to before the freeze';
+const beforeAnyFreeze: readonly SessionState[] = ['creating', 'waking', 'running'];
+const isUnknown = (record: SessionRecord | null, container: FakeContainer): boolean => record !== null && beforeAnyFreeze.includes(record.state) && record.frozen_container !== container.id;
+
 const workersOnly = (name: NodeName): boolean => name !== 'manager';
 
 /**
  * A container that dies takes its data with it. Not one that is frozen: all that was acknowledged is in its layer, and its record
- * says so (without a record nobody can know). Nor one that never opened: its snapshot is untouched.
+ * says so, or there is none and it is saved to be sure. Nor one that never opened: its snapshot is untouched.
  */
 async function endContainer(world: World, life: Life, container: FakeContainer): Promise<void> {
   const record = await world.store.get(life.id);
   const isUnopened = !world.isRedisDoubtful && (record?.state === 'waking' || record?.state === 'hibernated');
-  const isSafe = record !== null && (container.status === 'paused' || isUnopened);
+  const isSafe = container.status === 'paused' || isUnopened;
   if (!isSafe) life.forgive('its container ended');
+  else if (!isUnopened && isUnknown(record, container)) life.forgive(UNKNOWN_FREEZE);
   container.end();
 }
 
@@ -145,8 +155,13 @@ export const redisIsEmptied: Command = command('Redis is emptied', async (_peopl
 });
 
 export const redisIsRewound = (moments: number): Command =>
-  command(`Redis is as it was ${moments + 1} moments ago`, async (_people, world) => {
+  command(`Redis is as it was ${moments + 1} moments ago`, async (people, world) => {
     if (!(await world.images.rewind(moments))) return;
+    for (const life of people.lives) {
+      const record = await world.store.get(life.id);
+      const ended = world.containersOf(life.id).filter(({ container }) => !container.isAlive);
+      if (ended.some(({ container }) => isUnknown(record, container))) life.forgive(UNKNOWN_FREEZE);
+    }
     world.noteFault('Redis rewound');
     world.isRedisDoubtful = true;
   });

@@ -88,6 +88,29 @@ const dues = {
   death: (n: number) => [faults.eventsAreLost('worker1', true), faults.eventsAreLost('worker2', true), faults.containerEnds(n)],
 } as const satisfies Record<string, (n: number) => Scene>;
 
+/** A session is falling asleep when its container ends, and Redis may forget some or all of it before anybody has saved it. */
+export const endsFrozen: fc.Arbitrary<Scene> = fc
+  .record({
+    n: fc.nat({ max: 2 }),
+    call: fc.integer({ min: 5, max: 26 }),
+    fate: anyFate,
+    isUserBack: fc.boolean(),
+    forgets: fc.option(fc.oneof(fc.constant(faults.redisIsEmptied), fc.nat({ max: 5 }).map(faults.redisIsRewound))),
+    areAgentsNew: fc.boolean(),
+  })
+  .map(({ n, call, fate, isUserBack, forgets, areAgentsNew }) => [
+    users.type(n),
+    users.askSleep(n, null),
+    works.workOn(n, { call, fate }),
+    faults.engineRestarts('worker1'),
+    faults.engineRestarts('worker2'),
+    ...(isUserBack ? [users.comeBack(n, null)] : []),
+    ...(forgets === null ? [] : [forgets]),
+    ...(areAgentsNew ? [faults.agentDies('worker1'), faults.agentDies('worker2')] : []),
+    ...NODES.map((name) => works.rounds(name, null)),
+    works.wakeStalled,
+  ]);
+
 /** A push lies or breaks while a session is put to sleep. */
 export const badPush: fc.Arbitrary<Scene> = fc
   .record({ n: fc.nat({ max: 2 }), node: onNode, fault: fc.constantFrom('lies' as const, 'cuts' as const, 'fails' as const) })
