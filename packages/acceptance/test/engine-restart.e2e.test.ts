@@ -1,6 +1,7 @@
 import type { Session } from '../src/api-client';
 import { eventually } from '../src/eventually';
 import { movesOf } from '../src/audit';
+import { emptyRedis } from '../src/lab-clock';
 import type { Person } from '../src/person';
 import { report, useLab } from './lab-fixture';
 
@@ -51,5 +52,21 @@ describe('a node whose Engine is killed and starts again', () => {
       expect(await terminal.run('sha256sum < ~/big.bin')).toBe(hash);
       expect((await person.api.get(session.id)).generation).toBe(2);
     }
+  });
+
+  it('has what was falling asleep there saved although Redis was emptied before anybody knew of it (F2, F20)', async () => {
+    const { lab } = fixture;
+    const person = await fixture.signIn('unluckiest');
+    const { session, hash } = await lab.withoutNewcomers('worker2', () => createThere(person, 'falls asleep'));
+    await person.api.hibernate(session.id);
+    await person.events.until(session.id, 'it is pushed', ({ session: seen }) => seen?.step === 'pushing', { withinMs: 60_000 });
+    await lab.exec(NODE, 'engine', 'kill');
+    await emptyRedis(lab);
+    await lab.exec(NODE, 'engine', 'start');
+    const emptiedAt = performance.now();
+    await eventually('it sleeps', async () => (await person.api.get(session.id)).state === 'hibernated', { withinMs: SAVED_MS });
+    report(`saved ${((performance.now() - emptiedAt) / 1_000).toFixed(1)} s after the Engine came back: ${(await movesOf(lab, session.id)).join(', ')}`);
+    await person.listenAgain();
+    expect(await person.runIn(session.id, 'sha256sum < ~/big.bin')).toBe(hash);
   });
 });

@@ -30,11 +30,13 @@ afterAll(async () => {
 
 const passing = () => new Promise((resolve) => setTimeout(resolve, TROUBLE_MS));
 
-describe.each([
+const troubles: readonly { readonly kind: string; readonly begin: () => void | Promise<void>; readonly end: () => void | Promise<void> }[] = [
   { kind: 'away', begin: () => stage.redisServer.kill(), end: () => stage.redisServer.restart() },
   { kind: 'silent', begin: () => stage.redisServer.silence(), end: () => stage.redisServer.speak() },
   { kind: 'full', begin: () => stage.redisServer.fill(true), end: () => stage.redisServer.fill(false) },
-])('while Redis is $kind (F21)', ({ begin, end }) => {
+];
+
+describe.each(troubles)('while Redis is $kind (F21)', ({ begin, end }) => {
   it('no hibernation starts, the workers wait, and what waited is done when Redis is back', async () => {
     const [waiting, pushed] = [await drive.createRunning(), await drive.createRunning()];
     drive.type(waiting, 'one');
