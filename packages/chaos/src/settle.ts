@@ -1,4 +1,5 @@
 import { stateTable } from '@vibe/contracts';
+import { Epoch } from '@vibe/session-store';
 import { BrokenPromise } from './broken';
 import { workOnce } from './commands/work-commands';
 import { bringBack } from './commands/fault-commands';
@@ -33,8 +34,10 @@ async function drain(world: World): Promise<number> {
   return jobs;
 }
 
-/** One minute of everybody's rounds; returns how many jobs it took. */
+/** One minute of everybody's rounds; returns how many jobs it took. What a rebuild adopts is the agents' to look at first. */
 async function round(world: World): Promise<number> {
+  await world.reaper.gate.work(null, async () => void (await world.reaper.look()));
+  await world.quiet();
   for (const agent of world.agents.filter(({ gate }) => !gate.isDead)) {
     await agent.gate.work(null, async () => {
       await agent.resync({ isIdleClockRead: false });
@@ -44,7 +47,7 @@ async function round(world: World): Promise<number> {
   await world.quiet();
   const { reaper } = world;
   await reaper.gate.work(null, async () => {
-    if (!(await reaper.look())) return;
+    if (!(await isOpen(world))) return;
     for (const tick of ['deadlines', 'reconcile', 'registryCare'] as const) await reaper.tick(tick);
   });
   const jobs = await drain(world);
@@ -52,9 +55,12 @@ async function round(world: World): Promise<number> {
   return jobs;
 }
 
+/** Only asks: the reaper's own look rebuilds. */
+const isOpen = (world: World): Promise<boolean> => new Epoch(world.ground.redis).isOpen();
+
 /** What is still on its way, in words; null at rest. */
 async function underWay(world: World): Promise<string | null> {
-  if (!(await world.reaper.look())) return 'the rebuild';
+  if (!(await isOpen(world))) return 'the rebuild';
   const records = await world.store.getMany(await world.store.allIds());
   const working = records.filter(({ state }) => stateTable[state].isWork);
   if (working.length > 0) return working.map(({ id, state, step, reason }) => `${id} is ${state} (${step ?? 'no step'}: ${reason ?? 'no reason'})`).join(', ');
