@@ -11,16 +11,20 @@ const ROUNDS_MAX = 45;
 const ROUND_MS = 61_000;
 const JOBS_MAX = 200;
 
-/** Every fault ends: what was down is up, what was dead is replaced, what hung goes on and finds the world changed. */
+/**
+ * Every fault ends: what was down is up, what hung goes on and finds the world changed, what was dead is replaced. Work that waited
+ * behind a lock may still have its own fault before it.
+ */
 export async function calm(world: World): Promise<void> {
   const { registry } = world.ground;
   registry.clearFaults();
   await registry.up();
-  for (const name of NODES) {
-    await bringBack(world, name);
-    Object.assign(world.node(name), { pushFault: null, isEventful: true });
-  }
-  world.wakeStalled();
+  for (const name of NODES) Object.assign(world.node(name), { pushFault: null, isEventful: true });
+  do {
+    world.wakeStalled();
+    await world.quiet();
+  } while (world.stalledCalls > 0);
+  for (const name of NODES) await bringBack(world, name);
   await world.quiet();
 }
 
