@@ -57,7 +57,8 @@ describe('a process that stands still for longer than its locks, and then goes o
 });
 
 describe('a process that never hears what Redis answers next loses nothing and leaves nothing (F6b)', () => {
-  it.concurrent.each(runsWith('deafen'))('at $names, beside the $retriedBy', onStage);
+  // Alone: beside another one it is left to chance which of them meets the rest of its failpoints.
+  it.concurrent.each(runsWith('deafen').filter(({ retriedBy }) => retriedBy === 'same'))('at $names', onStage);
 });
 
 describe('work that fails in a process that lives on loses nothing and leaves nothing (F4)', () => {

@@ -1,4 +1,5 @@
 import { type RecordFields, SWARM_QUEUE, type SessionRecord, type SessionState, newSessionId, nodeJobs, nodeQueueOf, swarmJobs } from '@vibe/contracts';
+import { isCoded } from '@vibe/platform';
 import { keys } from '@vibe/session-store';
 import type { Stage } from './process-stage';
 import { whenFound, whenTrue } from './process-when';
@@ -101,7 +102,7 @@ export class Drive {
     };
     await whenTrue(`the session ${id} is being deleted`, async () => {
       const record = await store.get(id);
-      if (record && record.state !== 'deleting') await claim(record);
+      if (record && record.state !== 'deleting') await unlessClosed(() => claim(record));
       return record === null || record.state === 'deleting';
     });
     await this.untilGone(id);
@@ -138,13 +139,21 @@ export class Drive {
       if (typeof goal === 'function' ? goal() : record?.state === goal) return true;
       const way = record && ways[record.state];
       if (!record || way === undefined) throw new Error(`the session ${id} is ${record?.state ?? 'gone'} (${record?.reason ?? ''}) on its way to ${where}\n${this.stage.said}`);
-      if (way && claimed !== record.rev) {
-        claimed = record.rev;
-        await way(record);
-      }
+      if (way && claimed !== record.rev && (await unlessClosed(() => way(record)))) claimed = record.rev;
       return false;
     };
     await whenTrue(`the session ${id} is ${where}`, look, { explain: () => `it is ${last?.state} ${last?.step} ${last?.reason}\n${this.stage.said}` });
+  }
+}
+
+/** Whoever is told that the records are put together tries again: false then. */
+async function unlessClosed(work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (!isCoded(error, 'rebuilding')) throw error;
+    return false;
   }
 }
 
