@@ -140,6 +140,8 @@ class Faults {
       if (retriedBy === 'same' && victim.isStopped) {
         await pause(LONGER_THAN_A_LOCK_MS);
         victim.continue();
+        // It may stand still at the next one before anybody has seen it go on.
+        continue;
       }
       await whenTrue('it goes on', () => !victim.isStopped || this.signal.aborted, { limitMs: Infinity });
     }
