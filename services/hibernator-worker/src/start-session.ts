@@ -21,8 +21,10 @@ export async function startSession(parts: AgentParts, { session_id, rev }: Sessi
   if (record?.rev !== rev || (record.state !== 'creating' && record.state !== 'waking')) return;
   await takePlace(parts, record, context);
 
+  // Its time runs from the first ask: the reaper adds this job again every 10 s, and a start that hangs must become overdue.
+  const isFirst = record.step !== 'asked' && record.step !== 'starting';
   const deadlineMs = stateTable[record.state].deadlineMs ?? undefined;
-  const isOurs = await store.progress({ id: session_id, rev, set: { step: 'asked' }, ...(deadlineMs === undefined ? {} : { deadlineMs }) });
+  const isOurs = await store.progress({ id: session_id, rev, set: isFirst ? { step: 'asked' } : {}, ...(isFirst && deadlineMs !== undefined ? { deadlineMs } : {}) });
   if (!isOurs) return;
   await failpoint('start.after-place');
 
