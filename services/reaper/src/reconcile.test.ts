@@ -133,6 +133,18 @@ describe('registry care', () => {
     expect(await under.parts.store.get(gone.id)).toEqual(gone);
   });
 
+  it('takes no tag from a session whose snapshot is missing: an older one, back from a backup, may be all that is left (I2)', async () => {
+    const asleep = await sessionIn(under.parts.store, 'hibernated', { snapshot_digest: digestOf('f') });
+    under.shelf.put(digestOf('b'), labelsOf(asleep.id));
+    const round = inRounds();
+    await round();
+    await skipClock(redis, 60_000);
+    await round();
+    await skipClock(redis, 60_000);
+    await round();
+    expect([...under.shelf.images.keys()]).toEqual([digestOf('b')]);
+  });
+
   it('looks at the whole registry every tenth round only, while nothing waits', async () => {
     let looks = 0;
     const catalogue = under.shelf.catalogue;

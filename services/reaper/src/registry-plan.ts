@@ -27,6 +27,8 @@ export function planRegistry({ tags, records, droppable, missing }: RegistrySnap
     // A registry goes on naming a repository whose tags are all gone.
     if (seen.length === 0 || record?.state === 'deleting') return [];
     if (!record) return [{ kind: 'eraseRepository', with: { session_id }, why: 'repository: its session has no record', sighting: `repository ${session_id}` }];
+    // What is left of a session whose snapshot is gone may be all there is of it (a volume that came back from a backup).
+    if (missing.has(session_id)) return [];
     return seen
       .filter(({ tag, digest }) => digest !== null && digest !== record.snapshot_digest && !goesAnyhow.has(`${session_id} ${tag}`) && !goesAnyhow.has(`${session_id} ${digest}`))
       .map(({ tag }) => ({ kind: 'dropTag', with: { session_id, tag }, why: 'tag: its session knows nothing of it', sighting: `tag ${session_id} ${tag}` }));
