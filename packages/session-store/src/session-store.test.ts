@@ -57,6 +57,12 @@ describe('the session store', () => {
     expect((await readAudit(redis, 100)).filter((entry) => entry.to === 'hibernating')).toHaveLength(1);
   });
 
+  it('gives back what a move wrote, not what somebody else has made of it since', async () => {
+    const { id, rev } = await running();
+    const [claimed] = await Promise.all([store.move({ id, rev, to: 'hibernating', actor: 'test' }), store.move({ id, rev: rev + 1, to: 'running', actor: 'test' })]);
+    expect(claimed).toMatchObject({ outcome: 'moved', record: { state: 'hibernating', rev: rev + 1, nodes: ['n1'] } });
+  });
+
   it('refuses what the table forbids and says how things are', async () => {
     const { id, rev } = await running();
     expect(await store.move({ id, rev, to: 'waking', actor: 'test' })).toMatchObject({ outcome: 'stale', record: { state: 'running', rev } });

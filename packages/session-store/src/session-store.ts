@@ -54,12 +54,18 @@ export interface MoveOptions<To extends SessionState = SessionState> {
 }
 
 export type MoveResult<To extends SessionState = SessionState> =
+  /** `record` is what this very move wrote, whatever was moved since. */
   | { outcome: 'moved'; record: SessionRecord }
   | { outcome: 'stale'; record: SessionRecord | null }
   /** Nothing may fall asleep while the registry's garbage is collected, which began `sinceMs` ago; the record is as it was. */
   | ('hibernating' extends To ? { outcome: 'collecting'; sinceMs: number } : never);
 
 export type CreateResult = { outcome: 'created'; record: SessionRecord } | { outcome: 'quota_exceeded'; sessions: SessionRecord[] } | { outcome: 'rebuilding' };
+
+type MoveReply = [reply: 'moved', epoch: string, moves: number, record: string[]] | [reply: 'stale' | 'absent' | 'collecting' | 'absent epoch' | 'rewound'];
+
+/** A hash as a script returns it: names and values by turns. */
+const hashOf = (flat: readonly string[]): Record<string, string> => Object.fromEntries(flat.flatMap((name, at) => (at % 2 === 0 ? [[name, flat[at + 1] ?? '']] : [])));
 
 /** The deadline a claim starts with: work waits in line first, and its own limit starts when it starts. */
 function deadlineOf(to: SessionState, given: number | undefined): string {
@@ -132,13 +138,15 @@ export class SessionStore {
     const from = sessionStates.filter((state) => isLegalMove(state, to)).join(',');
     const isWork = stateTable[to].isWork ? '1' : '0';
     const args = [id, rev, to, from, deadlineOf(to, options.deadlineMs), isWork, actor, reason, encodeFields(set), addNode, keepTag, dropDigest, options.unusedSince ?? '', ...this.epoch.fence()];
-    const [reply, epoch, moves] = (await this.run(scripts.move, [keys.session(id)], args)) as [reply: string, epoch?: string, moves?: number];
-    if (reply === 'absent epoch' || reply === 'rewound') return this.epoch.refuse(reply === 'rewound' ? 'rewound' : 'absent');
-    if (epoch !== undefined && moves !== undefined) this.epoch.know({ epoch, moves });
-    const record = await this.get(id);
-    if (reply === 'moved' && record) return { outcome: 'moved', record };
-    if (reply === 'collecting') return { outcome: 'collecting', sinceMs: await this.collectingFor() } as MoveResult<To>;
-    return { outcome: 'stale', record };
+    const reply = (await this.run(scripts.move, [keys.session(id)], args)) as MoveReply;
+    if (reply[0] === 'absent epoch' || reply[0] === 'rewound') return this.epoch.refuse(reply[0] === 'rewound' ? 'rewound' : 'absent');
+    if (reply[0] === 'moved') {
+      const [, epoch, moves, record] = reply;
+      this.epoch.know({ epoch, moves });
+      return { outcome: 'moved', record: sessionRecordSchema.parse(hashOf(record)) };
+    }
+    if (reply[0] === 'collecting') return { outcome: 'collecting', sinceMs: await this.collectingFor() } as MoveResult<To>;
+    return { outcome: 'stale', record: await this.get(id) };
   }
 
   private async collectingFor(): Promise<number> {

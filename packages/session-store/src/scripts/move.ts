@@ -10,7 +10,7 @@ import { prelude } from './prelude';
  *       11 tag of the snapshot that this move makes the session's own, or ''  12 digest that this move replaces, or ''
  *       13 last activity that the caller decided on: used since is 'stale'; or ''
  *       14 latest epoch that the caller has seen, or ''  15 moves it had counted by then
- * Returns  {'moved', epoch, moves} | {'stale'} (other rev, or the table forbids it) | {'absent'} | {'collecting'} (no push may
+ * Returns  {'moved', epoch, moves, the record as it is by this move, name and value by turns} | {'stale'} (other rev, or the table forbids it) | {'absent'} | {'collecting'} (no push may
  *          begin while the registry's garbage is collected: nothing falls asleep) | {'absent epoch'} | {'rewound'} (this Redis
  *          is older than what the caller has seen, so that its records cannot be believed)
  */
@@ -51,7 +51,7 @@ redis.call('HINCRBY', '${keys.counts}', to, 1)
 local moves = redis.call('INCR', '${keys.moves}')
 audit(now, 'move', id, from, to, h, ARGV[7], ARGV[8])
 publish('move', id, h)
-return {'moved', redis.call('GET', '${keys.epoch}') or '', moves}
+return {'moved', redis.call('GET', '${keys.epoch}') or '', moves, redis.call('HGETALL', KEYS[1])}
 `;
 
 /**
