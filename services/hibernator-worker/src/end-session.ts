@@ -9,11 +9,15 @@ const CONTAINER_GOES_MS = 500;
 
 /**
  * Removes one generation's service, then its secret. By service id where it is known; else by name, and only at this generation
- * or a lower one. Not when the record (a rebuild has adopted it since) says that this very generation is in use.
+ * or a lower one. Not when the record (a rebuild has adopted it since) says that this very generation is in use, and not while the
+ * records are put together: the rebuild may be about to adopt it.
+ * @throws `rebuilding`: the job comes again, or the next reconcile asks for it
  */
 export async function retireGeneration(parts: AgentParts, payload: PayloadOf<typeof swarmJobs.retire>): Promise<void> {
-  const { engine, store } = parts;
+  const { engine, store, epoch } = parts;
   const record = await store.get(payload.session_id);
+  // After the record: one that is absent because Redis was emptied is no word to go by.
+  await epoch.require();
   if (record?.gen === payload.gen && stateTable[record.state].holdsContainer) return;
   await failpoint('retire.before-service');
   if (payload.service_id !== null) await engine.removeService(payload.service_id);
@@ -55,18 +59,23 @@ export async function eraseSession(parts: AgentParts, { session_id, rev }: Sessi
   logger.info('erased', { session_id, rev });
 }
 
-/** Removes a container that has no service any more, unless the record, looked at anew, calls it its own. Safe to repeat. */
-export async function dropContainer({ engine, store }: AgentParts, { session_id, container_id }: PayloadOf<typeof nodeJobs.dropContainer>): Promise<void> {
+/**
+ * Removes a container that has no service any more, unless the record, looked at anew, calls it its own. Safe to repeat.
+ * @throws `rebuilding` while the records are put together
+ */
+export async function dropContainer({ engine, store, epoch }: AgentParts, { session_id, container_id }: PayloadOf<typeof nodeJobs.dropContainer>): Promise<void> {
   const container = await engine.inspectContainer(container_id);
   if (container?.session?.session_id !== session_id) return;
   const record = await store.get(session_id);
+  await epoch.require();
   if (record && mayOwnContainer(record, { container_id, gen: container.session.gen })) return;
   await engine.removeContainer(container_id);
 }
 
 /** Removes an image that was committed here and never pushed, unless its session, looked at anew, is being put to sleep on this node. */
-async function dropUnpushed({ engine, store, nodeId }: AgentParts, sessionId: string, imageId: string): Promise<void> {
+async function dropUnpushed({ engine, store, epoch, nodeId }: AgentParts, sessionId: string, imageId: string): Promise<void> {
   const record = await store.get(sessionId);
+  await epoch.require();
   if (record?.state === 'hibernating' && record.node_id === nodeId) return;
   const image = (await engine.listSnapshots({ sessionId })).find(({ image_id, digest }) => image_id === imageId && digest === null);
   if (image) await engine.removeSnapshot(image);
@@ -75,13 +84,15 @@ async function dropUnpushed({ engine, store, nodeId }: AgentParts, sessionId: st
 /**
  * Removes a session's images from this node: all of them, one by digest, or one that was never pushed. For a session that is `deleting` it comes back
  * until its containers are gone too, and confirms.
+ * @throws `rebuilding` while the records are put together
  */
 export async function dropImages(parts: AgentParts, payload: PayloadOf<typeof nodeJobs.dropImage>, context: Pick<JobContext, 'job' | 'token'>): Promise<void> {
-  const { engine, store, queues, nodeId } = parts;
+  const { engine, store, epoch, queues, nodeId } = parts;
   const { session_id, rev, digest, image_id } = payload;
   if (image_id !== undefined) return dropUnpushed(parts, session_id, image_id);
   if (digest === null) {
     const record = await store.get(session_id);
+    await epoch.require();
     if (record && record.state !== 'deleting') return;
     const containers = await engine.listSessionContainers({ sessionId: session_id });
     if (containers.length > 0) await tryLater(context, CONTAINER_GOES_MS);

@@ -44,7 +44,6 @@ export async function startSession(parts: AgentParts, { session_id, rev }: Sessi
  */
 async function takeBack(parts: AgentParts, { id, rev, gen }: SessionRecord, serviceId: string): Promise<void> {
   if (!(await parts.store.get(id))) return;
-  await parts.epoch.require();
   await retireGeneration(parts, { session_id: id, rev, gen, service_id: serviceId });
 }
 
