@@ -41,9 +41,14 @@ export const weakenings = {
   },
   /** What has no record is removed at first sight. */
   'the second sighting': (outsides) => ({ ...outsides, care: overriding(outsides.care, { sight: (_scope, seen) => Promise.resolve(new Map(seen.map((key) => [key, Number.MAX_SAFE_INTEGER]))) }) }),
-  /** Redis is believed whatever happened to it: by whoever looks, and by the moves, which ask the same object. */
+  /** Redis is believed whatever happened to it: by whoever looks, and by the moves, which ask the same object. Nothing is rebuilt. */
   'the epoch': (outsides) => {
-    Object.assign(outsides.epoch, { look: () => Promise.resolve('open'), isOpen: () => Promise.resolve(true), fence: () => [] });
+    const { epoch } = outsides;
+    const look: Epoch['look'] = async () => {
+      await epoch.open();
+      return 'open';
+    };
+    Object.assign(epoch, { look, isOpen: async () => (await look()) === 'open', fence: () => [] });
     return outsides;
   },
 } as const satisfies Record<string, Weakening>;

@@ -44,6 +44,11 @@ export const lateReaper: fc.Arbitrary<Scene> = fc
     meanwhileOf(n).map((meanwhile) => [...(isLate ? [users.askSleep(n, null), works.workSome(3), faults.aWeekPasses] : []), ...NODES.map((name) => works.rounds(name, null)), works.tick(tick, { call, fate }), ...meanwhile, works.wakeStalled]),
   );
 
+/** The reaper hangs while it holds what is there against the records, and Redis is emptied: what it reads then is that nobody has a record. */
+export const forgetfulReaper: fc.Arbitrary<Scene> = fc
+  .record({ n: fc.nat({ max: 2 }), tick: fc.constantFrom('reconcile' as const, 'registryCare' as const), call: fc.integer({ min: 1, max: 10 }), fate: stalls })
+  .map(({ n, tick, call, fate }) => [users.type(n), users.askSleep(n, null), works.workSome(4), ...NODES.map((name) => works.rounds(name, null)), works.tick(tick, { call, fate }), faults.redisIsEmptied, works.wakeStalled]);
+
 /** What leads to a job of session n, which then goes wrong. */
 const brokenJobOf = (n: number, fault: Fault): fc.Arbitrary<Scene> =>
   fc.constantFrom<Scene>(
