@@ -11,7 +11,7 @@ import { RegistryCare } from '@vibe/reaper/registry-care';
 import { RegistryClient } from '@vibe/registry';
 import { NodeReports, readAudit } from '@vibe/session-store';
 import { Engine } from '@vibe/swarm';
-import { type FakeNode, type FakeRegistry, type FakeSwarm, type Layer, type RunningFakeSwarm, type TestRedis, packLayer, startFakeRegistry, startFakeSwarm, startRedis } from '@vibe/testkit';
+import { type FakeNode, type FakeRegistry, type FakeSwarm, type Layer, type RunningFakeSwarm, type TestRedis, packLayer, startFakeRegistry, startFakeSwarm, startRedis, uploadImage } from '@vibe/testkit';
 import { Redis } from 'ioredis';
 import { createParts, skipClock } from '../../../services/reaper/test/reaper-under-test';
 import { type ApiUnderTest, startApi } from '../../../services/session-api/test/api-under-test';
@@ -42,6 +42,7 @@ beforeAll(async () => {
   server = await startRedis();
   redis = new Redis(server.url);
   registry = await startFakeRegistry();
+  await uploadImage({ url: registry.url }, { repository: 'vibe-terminal', tag: '1' }, { layers: [await packLayer(new Map([['/etc/base', 'base']]))], config: { Labels: {}, Env: [] } });
   const workers = [1, 2, 3, 4, 5].map((number) => ({ name: `worker${number}`, role: 'worker' as const, memoryBytes: 128 * 1024 ** 3 }));
   fake = await startFakeSwarm({ nodes: [{ name: 'manager', role: 'manager' }, ...workers], registries: { [REGISTRY]: { url: registry.url } } });
   apis = await Promise.all([startApi(server.url), startApi(server.url)]);

@@ -1,2 +1,3 @@
+export * from './base-image';
 export * from './registry-client';
 export * from './registry-settings';

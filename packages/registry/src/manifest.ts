@@ -5,6 +5,9 @@ import { z } from 'zod';
 /** What an Engine pushes (schema 2) and what newer ones may (OCI): both name one config and a list of layers. */
 export const manifestTypes = ['application/vnd.docker.distribution.manifest.v2+json', 'application/vnd.oci.image.manifest.v1+json'];
 
+/** Lists of images for several platforms: what a base image may be, and a snapshot never is. */
+export const listTypes = ['application/vnd.docker.distribution.manifest.list.v2+json', 'application/vnd.oci.image.index.v1+json'];
+
 const blobSchema = z.object({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/), size: z.number().int().nonnegative() });
 const manifestSchema = z.object({ schemaVersion: z.literal(2), config: blobSchema, layers: z.array(blobSchema) });
 const configSchema = z.object({ config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }).nullish() });

@@ -3,7 +3,7 @@ import { type SnapshotLabels, readSnapshotLabels } from '@vibe/contracts';
 import { CodedError, isCoded } from '@vibe/platform';
 import type { Agent, Dispatcher } from 'undici';
 import { z } from 'zod';
-import { type Blob, type Manifest, digestOf, manifestTypes, mismatch, parseLabels, parseManifest } from './manifest';
+import { type Blob, type Manifest, digestOf, listTypes, manifestTypes, mismatch, parseLabels, parseManifest } from './manifest';
 import { type Ask, type RegistryConnection, ask, connectTo, readAs, readText } from './registry-http';
 
 const PAGE = 200;
@@ -83,6 +83,18 @@ export class RegistryClient {
     const digest = answer.headers['docker-content-digest'];
     if (typeof digest !== 'string') throw mismatch('the registry names no digest for the tag', { repository, tag });
     return digest;
+  }
+
+  /** Whether the registry has an image or a list of images, by digest or tag. False only when it says so itself. */
+  async has(repository: string, reference: string, signal?: AbortSignal): Promise<boolean> {
+    try {
+      const answer = await this.ask({ method: 'HEAD', path: `/v2/${repository}/manifests/${reference}`, accept: [...manifestTypes, ...listTypes], signal });
+      await answer.body.dump();
+      return true;
+    } catch (error) {
+      if (isCoded(error, 'registry_not_found')) return false;
+      throw error;
+    }
   }
 
   /** The manifest by digest or tag; by digest its hash is compared. */

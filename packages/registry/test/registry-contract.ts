@@ -105,6 +105,18 @@ export function registryContract(start: () => Promise<RegistryUnderTest & { stop
     await expect(client.inspectSnapshot(repository, digest)).rejects.toMatchObject({ code: 'registry_not_found' });
   });
 
+  it('has an image by digest and by tag, and says of what was never pushed that it has it not', async () => {
+    const { repository, digest, tag } = await pushSnapshot();
+    const [byDigest, byTag, ...never] = await Promise.all([
+      client.has(repository, digest),
+      client.has(repository, tag),
+      client.has(repository, digestOf('never pushed')),
+      client.has(repository, 'never-pushed'),
+      client.has(repositoryOf(newSessionId()), tag),
+    ]);
+    expect([byDigest, byTag, ...never]).toEqual([true, true, false, false, false]);
+  });
+
   it('lists no tags for a repository that is not there', async () => {
     expect(await client.listTags(repositoryOf(newSessionId()))).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import { isCoded } from '@vibe/platform';
-import type { RegistryClient } from '@vibe/registry';
+import { type RegistryClient, placeOfBaseImage } from '@vibe/registry';
 import type { Settings } from './settings';
 
 const KEPT_FOR_MS = 60_000;
@@ -16,12 +16,12 @@ export class BaseImage {
   async byDigest(): Promise<string> {
     if (this.kept && Date.now() - this.kept.at < KEPT_FOR_MS) return this.kept.reference;
     const { BASE_IMAGE, REGISTRY_URL } = this.parts.settings;
-    const [, repository, tag, digest] = /^([^:@]+)(?::([\w.-]+))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(BASE_IMAGE.slice(REGISTRY_URL.length + 1)) ?? [];
-    if (!BASE_IMAGE.startsWith(`${REGISTRY_URL}/`) || repository === undefined) return BASE_IMAGE;
-    if (digest !== undefined) return `${REGISTRY_URL}/${repository}@${digest}`;
+    const place = placeOfBaseImage(this.parts.settings);
+    if (!place) return BASE_IMAGE;
+    const named = `${REGISTRY_URL}/${place.repository}@`;
+    if (place.reference.startsWith('sha256:')) return `${named}${place.reference}`;
     try {
-      const digest = await this.parts.registry.resolve(repository, tag ?? 'latest');
-      this.kept = { reference: `${REGISTRY_URL}/${repository}@${digest}`, at: Date.now() };
+      this.kept = { reference: `${named}${await this.parts.registry.resolve(place.repository, place.reference)}`, at: Date.now() };
       return this.kept.reference;
     } catch (error) {
       if (this.kept && isCoded(error, 'registry_unreachable')) return this.kept.reference;

@@ -1,6 +1,7 @@
-import { type SessionRecord, type SessionWork, repositoryOf, secretNameOf, stateTable, terminalBaseOf } from '@vibe/contracts';
+import { type SessionRecord, type SessionWork, type SnapshotLabels, repositoryOf, secretNameOf, stateTable, terminalBaseOf } from '@vibe/contracts';
 import { terminalCredential } from '@vibe/identity';
-import { failpoint, isCoded } from '@vibe/platform';
+import { CodedError, failpoint, isCoded } from '@vibe/platform';
+import { isOwnRegistry } from '@vibe/registry';
 import type { JobContext } from '@vibe/session-store';
 import { sessionServiceSpec } from '@vibe/swarm';
 import type { AgentParts } from './agent-parts';
@@ -62,16 +63,12 @@ async function imageOf(parts: AgentParts, record: SessionRecord): Promise<string
   if (digest === undefined) throw new Error('a waking session has no snapshot');
   const repository = repositoryOf(record.id);
   try {
-    const { labels } = await parts.registry.inspectSnapshot(repository, digest);
-    if (labels?.session_id !== record.id) {
-      await snapshotIsMissing(parts, record, 'its snapshot belongs to another session');
+    const labels = await labelsOf(parts, repository, digest);
+    if (labels === 'gone' || labels?.session_id !== record.id) {
+      await snapshotIsMissing(parts, record, labels === 'gone' ? 'its snapshot is gone from the registry' : 'its snapshot belongs to another session');
       return null;
     }
   } catch (error) {
-    if (isCoded(error, 'registry_not_found')) {
-      await snapshotIsMissing(parts, record, 'its snapshot is gone from the registry');
-      return null;
-    }
     if (isCoded(error, 'registry_mismatch')) throw error;
     await startFailed(parts, record, 'The store of sleeping sessions cannot be reached. Your session is safe there; it is tried again.');
     parts.logger.error('the registry did not answer at a wake', { session_id: record.id, error });
@@ -80,6 +77,17 @@ async function imageOf(parts: AgentParts, record: SessionRecord): Promise<string
   // Only looks in a row make a session lost.
   if (record.missing_since !== undefined) await parts.store.progress({ id: record.id, rev: record.rev, set: { missing_since: null } });
   return `${parts.settings.REGISTRY_URL}/${repository}@${digest}`;
+}
+
+/** What a snapshot says of itself. `gone`: our registry says that it does not have it. One that has no base image either is not ours. */
+async function labelsOf({ registry, settings }: AgentParts, repository: string, digest: string): Promise<SnapshotLabels | null | 'gone'> {
+  try {
+    return (await registry.inspectSnapshot(repository, digest)).labels;
+  } catch (error) {
+    if (!isCoded(error, 'registry_not_found')) throw error;
+    if (await isOwnRegistry(registry, settings)) return 'gone';
+    throw new CodedError('registry_unreachable', 'the registry has neither the snapshot nor the base image: it is not ours, or empty', { cause: error, retryable: true });
+  }
 }
 
 /** The id of this generation's service; null when a later generation is there already, so that this job is late. */

@@ -111,6 +111,23 @@ describe('waking', () => {
     expect(await agents.until(asleep.id, 'lost')).toMatchObject({ reason: expect.stringContaining('gone from the registry') as string });
   });
 
+  it('is neither noted as missing nor lost by a registry that does not have the base image either: that is another one, or empty (F12)', async () => {
+    const asleep = await agents.asleep();
+    agents.registry.fault(/manifests/, 'unknown');
+    for (let look = 0; look < 2; look++) {
+      await agents.claimWake(asleep.id);
+      await agents.drain();
+      const again = await agents.until(asleep.id, 'hibernated', ({ failures }) => failures === look + 1);
+      expect(again).toMatchObject({ snapshot_digest: asleep.snapshot_digest, reason: expect.stringContaining('Your session is safe there') as string });
+      expect(again.missing_since).toBeUndefined();
+      await agents.skipClock(MISSING_LOOKS_APART_MS);
+    }
+    agents.registry.clearFaults();
+    await agents.claimWake(asleep.id);
+    await agents.drain();
+    await agents.until(asleep.id, 'running');
+  });
+
   it('uses the snapshot by its digest alone: what its tag names by then does not matter', async () => {
     const asleep = await agents.asleep();
     const other = await agents.asleep();

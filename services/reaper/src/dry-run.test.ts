@@ -80,6 +80,10 @@ describe('the dry run of reconciling', () => {
     await redis.del(keys.swarmView);
     expect((await dryRun()).leftOut).toEqual([expect.stringContaining('no manager has told'), expect.stringContaining('the registry could not be read (the registry does not answer)')]);
     expect(dryRunLines(await dryRun())).toEqual([]);
+    under.shelf.isDown = false;
+    under.shelf.hasBaseImage = false;
+    under.shelf.put(digestOf('f'), labelsOf(newSessionId()));
+    expect(await dryRun()).toEqual({ steps: [], leftOut: [expect.stringContaining('no manager has told'), expect.stringContaining('the registry does not have the base image (registry:5000/vibe-terminal:1)')] });
     await under.parts.epoch.close();
     expect(await dryRun()).toEqual({ steps: [], leftOut: [expect.stringContaining('filled again')] });
   });

@@ -25,20 +25,23 @@ export async function takeDryRun(parts: ReaperParts, signal: AbortSignal): Promi
   const snapshot = await takeReconcileSnapshot(parts);
   if (!snapshot) leftOut.push('no manager has told of the Swarm lately: nodes and services were not looked at');
   const ofSwarm = snapshot ? planReconcile(snapshot) : [];
-  const ofRegistry = await planOfRegistry(parts, signal).catch((error: unknown) => {
+  const ofRegistry = await planOfRegistry(parts, leftOut, signal).catch((error: unknown) => {
     leftOut.push(`the registry could not be read (${error instanceof Error ? error.message : String(error)}): it was not looked at`);
     return [];
   });
   return { steps: [...(await withSightings(parts, 'reconcile', ofSwarm)), ...(await withSightings(parts, 'registry', ofRegistry))], leftOut };
 }
 
-async function planOfRegistry(parts: ReaperParts, signal: AbortSignal): Promise<Step[]> {
+async function planOfRegistry(parts: ReaperParts, leftOut: string[], signal: AbortSignal): Promise<Step[]> {
   const due: Step[] = [];
   for (const droppable of await parts.care.due(DROPS_MAX)) {
     const step = await planDroppable(parts, droppable);
     if (step !== 'wait' && step) due.push(step);
   }
-  return [...due, ...planRegistry(await takeRegistrySnapshot(parts, signal))];
+  const snapshot = await takeRegistrySnapshot(parts, signal);
+  if (snapshot) return [...due, ...planRegistry(snapshot)];
+  leftOut.push(`the registry does not have the base image (${parts.settings.BASE_IMAGE}): it is another one, or not as it was, and is not held against the records`);
+  return [];
 }
 
 async function withSightings({ care }: ReaperParts, scope: Scope, steps: readonly Step[]): Promise<PlannedStep[]> {

@@ -1,5 +1,6 @@
 import { type NodeReport, type SnapshotLabels, type SwarmView, parseSnapshotTag, repositoryOf, sessionOfRepository } from '@vibe/contracts';
 import { failpoint, isCoded } from '@vibe/platform';
+import { isOwnRegistry } from '@vibe/registry';
 import type { Adoption } from '@vibe/session-store';
 import { allAtOnce } from './all-at-once';
 import { ACTOR, type ReaperParts } from './reaper-parts';
@@ -17,7 +18,8 @@ export type RebuildOutcome = { readonly outcome: 'opened'; readonly adopted: num
 
 /**
  * One try at filling Redis again: adopts what the nodes and the registry hold, then opens a new epoch. Only when every node
- * that is not down has reported (a manager that has just started calls all others `unknown`) and the whole catalogue was read.
+ * that is not down has reported (a manager that has just started calls all others `unknown`) and the whole catalogue
+ * of our own registry was read.
  * Waiting costs nothing; whatever fails is thrown and tried again. A first start is the same with nothing to adopt. Safe to repeat, and by two processes at once: the first epoch holds.
  */
 export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promise<RebuildOutcome> {
@@ -27,6 +29,7 @@ export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promi
   await failpoint('rebuild.before-shelf');
   const shelf = await readShelf(parts, signal);
   await failpoint('rebuild.after-shelf');
+  if (!shelf) return { outcome: 'waiting', forWhat: 'the registry that has the base image' };
   const witnesses = {
     reports: seen.reports,
     services: new Set(seen.view.services.map(({ service_id }) => service_id)),
@@ -83,10 +86,16 @@ interface Shelved {
   readonly leftTags: readonly string[];
 }
 
-/** Reads every session's repository in the registry. */
-async function readShelf(parts: ReaperParts, signal: AbortSignal): Promise<Shelved[]> {
-  const ids = (await parts.registry.catalogue()).flatMap((repository) => sessionOfRepository(repository) ?? []);
-  return allAtOnce(ids, { limit: AT_ONCE, signal }, (id) => readRepository(parts, id, signal));
+/**
+ * Reads every session's repository in the registry; null when that is not our own. The base image is looked for before and after:
+ * what a rebuild does not find has no record from then on, so our registry may not come back while another one is read.
+ */
+async function readShelf(parts: ReaperParts, signal: AbortSignal): Promise<Shelved[] | null> {
+  const { registry, settings } = parts;
+  if (!(await isOwnRegistry(registry, settings, signal))) return null;
+  const ids = (await registry.catalogue()).flatMap((repository) => sessionOfRepository(repository) ?? []);
+  const shelf = await allAtOnce(ids, { limit: AT_ONCE, signal }, (id) => readRepository(parts, id, signal));
+  return (await isOwnRegistry(registry, settings, signal)) ? shelf : null;
 }
 
 async function readRepository(parts: ReaperParts, id: string, signal: AbortSignal): Promise<Shelved> {

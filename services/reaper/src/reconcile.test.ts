@@ -145,6 +145,28 @@ describe('registry care', () => {
     expect([...under.shelf.images.keys()]).toEqual([digestOf('b')]);
   });
 
+  it('does nothing to a registry that does not have the base image, and tells a person each round until it has (F12, I2)', async () => {
+    const { shelf, parts } = under;
+    const asleep = await sessionIn(parts.store, 'hibernated', { snapshot_digest: digestOf('f') });
+    shelf.put(digestOf('b'), labelsOf(asleep.id));
+    shelf.put(digestOf('c'), labelsOf(newSessionId()));
+    const replaced = shelf.put(digestOf('d'), labelsOf(asleep.id, { rev: 9 }));
+    for (const reference of [replaced, 'g1-r2-gone2345']) await parts.care.expectTag(asleep.id, reference, 0);
+    shelf.hasBaseImage = false;
+    const raised: string[] = [];
+    const metrics = { ...parts.metrics, raise: (alarm: string) => void raised.push(alarm) };
+    const round = inRounds({ ...parts, metrics });
+    for (let look = 0; look < 2; look += 1) {
+      await round();
+      await skipClock(redis, 60_000);
+    }
+    expect(raised).toEqual(['base_image_missing', 'base_image_missing']);
+    expect([...shelf.images.keys()]).toEqual([digestOf('b'), digestOf('c'), digestOf('d')]);
+    expect(await parts.care.due(10)).toHaveLength(2);
+    shelf.hasBaseImage = true;
+    expect(await round()).toMatchObject({ dropped: 1, unripe: 2 });
+  });
+
   it('looks at the whole registry every tenth round only, while nothing waits', async () => {
     let looks = 0;
     const catalogue = under.shelf.catalogue;

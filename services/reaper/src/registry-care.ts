@@ -20,14 +20,22 @@ export class RegistryCare {
   async round(parts: ReaperParts, signal: AbortSignal): Promise<TickStats> {
     const stats = await dropDue(parts, signal);
     const isWholeDue = this.isSomethingWaiting || this.rounds % WHOLE_EVERY_ROUNDS === 0;
-    if (!isWholeDue) {
-      this.rounds += 1;
-      return stats;
-    }
-    const whole = await performRipe(parts, 'registry', planRegistry(await takeRegistrySnapshot(parts, signal)), signal);
-    this.isSomethingWaiting = (whole.unripe ?? 0) + (whole.failed ?? 0) > 0;
+    const whole = isWholeDue ? await this.holdAgainstRecords(parts, signal) : {};
     this.rounds += 1;
     return { ...stats, ...whole };
+  }
+
+  private async holdAgainstRecords(parts: ReaperParts, signal: AbortSignal): Promise<TickStats> {
+    const snapshot = await takeRegistrySnapshot(parts, signal);
+    if (!snapshot) {
+      parts.metrics.raise('base_image_missing');
+      parts.logger.error('the registry does not have the base image: it is not held against the records', { base_image: parts.settings.BASE_IMAGE });
+      this.isSomethingWaiting = true;
+      return {};
+    }
+    const whole = await performRipe(parts, 'registry', planRegistry(snapshot), signal);
+    this.isSomethingWaiting = (whole.unripe ?? 0) + (whole.failed ?? 0) > 0;
+    return whole;
   }
 }
 

@@ -1,5 +1,6 @@
 import { repositoryOf, sessionOfRepository } from '@vibe/contracts';
 import { isCoded } from '@vibe/platform';
+import { isOwnRegistry } from '@vibe/registry';
 import type { Droppable } from '@vibe/session-store';
 import { allAtOnce } from './all-at-once';
 import type { ReaperParts } from './reaper-parts';
@@ -8,7 +9,7 @@ import type { Step } from './reconcile-plan';
 
 const REQUESTS_AT_ONCE = 16;
 
-type Parts = Pick<ReaperParts, 'registry' | 'store' | 'care'>;
+type Parts = Pick<ReaperParts, 'registry' | 'store' | 'care' | 'settings'>;
 
 /** The digest that a reference names now; null when the registry itself says that it is not there. */
 async function digestOf(registry: ReaperParts['registry'], repository: string, reference: string): Promise<string | null> {
@@ -20,8 +21,11 @@ async function digestOf(registry: ReaperParts['registry'], repository: string, r
   }
 }
 
-/** Reads the whole registry and every record. Throws when the registry cannot be asked: half of it would say the wrong things. */
-export async function takeRegistrySnapshot({ registry, store, care }: Parts, signal: AbortSignal): Promise<RegistrySnapshot> {
+/**
+ * Reads the whole registry and every record; null when the registry does not have the base image: then it is not our own, or not
+ * as it was, and nothing is decided. Throws when it cannot be asked: half of it would say the wrong things.
+ */
+export async function takeRegistrySnapshot({ registry, store, care, settings }: Parts, signal: AbortSignal): Promise<RegistrySnapshot | null> {
   const atOnce = { limit: REQUESTS_AT_ONCE, signal };
   const ids = (await registry.catalogue()).flatMap((repository) => sessionOfRepository(repository) ?? []);
   const tags = await allAtOnce(ids, atOnce, async (id) => {
@@ -38,13 +42,15 @@ export async function takeRegistrySnapshot({ registry, store, care }: Parts, sig
     // A snapshot is used by its digest: it may be there without any tag.
     return snapshot_digest !== undefined && (await digestOf(registry, repositoryOf(id), snapshot_digest)) !== null ? [] : [id];
   });
+  if (!(await isOwnRegistry(registry, settings, signal))) return null;
   return { tags: new Map(tags), records: new Map(records.map((record) => [record.id, record])), droppable, missing: new Set(missing.flat()) };
 }
 
-/** What becomes of something that may go: the step that deletes it, `wait` while somebody may be at work on it, null when there is nothing to do. */
-export async function planDroppable({ registry, store }: Pick<Parts, 'registry' | 'store'>, droppable: Droppable): Promise<Step | 'wait' | null> {
+/** What becomes of something that may go: the step that deletes it, `wait` while somebody may be at work on it or the registry is not our own, null when there is nothing to do. */
+export async function planDroppable({ registry, store, settings }: Pick<Parts, 'registry' | 'store' | 'settings'>, droppable: Droppable): Promise<Step | 'wait' | null> {
   const { session_id, reference } = droppable;
   const digest = await digestOf(registry, repositoryOf(session_id), reference);
+  if (!(await isOwnRegistry(registry, settings))) return 'wait';
   const verdict = judgeDroppable(droppable, digest, await store.get(session_id));
   if (verdict === 'wait') return 'wait';
   if (verdict === 'keep' || digest === null) return null;

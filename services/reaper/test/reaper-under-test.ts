@@ -22,6 +22,7 @@ export class ShelfInMemory implements SnapshotShelf {
   readonly broken = new Set<string>();
   readonly readBack: string[] = [];
   isDown = false;
+  hasBaseImage = true;
 
   put(digest: string, labels: SnapshotLabels, tag = snapshotTagOf(labels.gen, labels.rev, 'aaaaaaaa')): string {
     this.images.set(digest, { repository: `vibe-session-${labels.session_id}`, tag, labels, bytes: 7 });
@@ -42,6 +43,10 @@ export class ShelfInMemory implements SnapshotShelf {
   catalogue = async () => {
     this.of('');
     return ['vibe-terminal', ...new Set([...this.images.values()].map(({ repository }) => repository))];
+  };
+  has = async (repository: string, reference: string) => {
+    this.of('');
+    return `registry:5000/${repository}:${reference}` === settings.BASE_IMAGE && this.hasBaseImage;
   };
   listTags = async (repository: string) => this.of(repository).map(([, { tag }]) => tag);
   resolve = async (repository: string, tag: string) => this.find(repository, tag).digest;
