@@ -33,7 +33,7 @@ const executors: Executors = {
   },
   alarm: ({ metrics, logger }, { alarm, session_id }, why) => {
     metrics.raise(alarm);
-    logger.error('something that a record wants is not there', { alarm, session_id, why });
+    logger.error('records and the world do not match, and nothing is done about it', { alarm, session_id, why });
     return Promise.resolve();
   },
 };

@@ -25,8 +25,8 @@ export interface StepArguments {
   readonly dropTag: { readonly session_id: string; readonly tag: string };
   /** What was never proven, or has been replaced. */
   readonly dropSnapshot: { readonly session_id: string; readonly reference: string; readonly digest: string };
-  /** Something a record wants is not there: a person is told, nothing is done. */
-  readonly alarm: { readonly alarm: 'container_missing' | 'snapshot_missing'; readonly session_id: string };
+  /** Something a record wants is not there, or records are: a person is told, nothing is done. Of many sessions one is named. */
+  readonly alarm: { readonly alarm: 'container_missing' | 'snapshot_missing' | 'repositories_unrecorded'; readonly session_id: string };
 }
 
 export type StepKind = keyof StepArguments;

@@ -2,6 +2,9 @@ import { type SessionRecord, parseSnapshotTag } from '@vibe/contracts';
 import type { Droppable } from '@vibe/session-store';
 import type { Step } from './reconcile-plan';
 
+/** More repositories without a record than these at one look are no leftovers: the records are missing, and a person is asked. */
+export const UNRECORDED_MAX = 20;
+
 /** One tag of a repository and what it names; null when it went while it was looked at. */
 export interface SeenTag {
   readonly tag: string;
@@ -25,8 +28,7 @@ export function planRegistry({ tags, records, droppable, missing }: RegistrySnap
   const unwanted = [...tags].flatMap(([session_id, seen]): Step[] => {
     const record = records.get(session_id);
     // A registry goes on naming a repository whose tags are all gone.
-    if (seen.length === 0 || record?.state === 'deleting') return [];
-    if (!record) return [{ kind: 'eraseRepository', with: { session_id }, why: 'repository: its session has no record', sighting: `repository ${session_id}` }];
+    if (seen.length === 0 || !record || record.state === 'deleting') return [];
     // What is left of a session whose snapshot is gone may be all there is of it (a volume that came back from a backup).
     if (missing.has(session_id)) return [];
     return seen
@@ -36,7 +38,17 @@ export function planRegistry({ tags, records, droppable, missing }: RegistrySnap
   const absent = [...records.values()]
     .filter(({ id, state }) => missing.has(id) && needsSnapshot(state))
     .map(({ id, state }): Step => ({ kind: 'alarm', with: { alarm: 'snapshot_missing', session_id: id }, why: `it is ${state}, and the registry does not have its snapshot`, sighting: `snapshot ${id}` }));
-  return [...unwanted, ...absent];
+  return [...planUnrecorded([...tags].flatMap(([id, seen]) => (seen.length > 0 && !records.has(id) ? [id] : []))), ...unwanted, ...absent];
+}
+
+/** The repositories of sessions without a record: they go, unless they are too many. */
+function planUnrecorded(ids: readonly string[]): Step[] {
+  const [example] = ids;
+  if (example !== undefined && ids.length > UNRECORDED_MAX) {
+    const why = `${ids.length} repositories have no record: so many are no leftovers, and all of them are kept`;
+    return [{ kind: 'alarm', with: { alarm: 'repositories_unrecorded', session_id: example }, why, sighting: 'repositories unrecorded' }];
+  }
+  return ids.map((session_id) => ({ kind: 'eraseRepository', with: { session_id }, why: 'repository: its session has no record', sighting: `repository ${session_id}` }));
 }
 
 /** True where a session is nothing but its snapshot. */
