@@ -2,6 +2,7 @@ import { SWARM_QUEUE, nodeJobs, nodeQueueOf, swarmJobs } from '@vibe/contracts';
 import type { AgentParts } from '@vibe/hibernator-worker/agent-parts';
 import { BaseImage } from '@vibe/hibernator-worker/base-image';
 import { ContainerWatch } from '@vibe/hibernator-worker/container-watch';
+import { DiskPromises } from '@vibe/hibernator-worker/disk-space';
 import { followContainers } from '@vibe/hibernator-worker/follow-containers';
 import { Freezer } from '@vibe/hibernator-worker/freezer';
 import { IdleClock, type RunningContainer } from '@vibe/hibernator-worker/idle-clock';
@@ -67,6 +68,7 @@ export class AgentProcess {
       freezer: new Freezer({ engine, store, logger: silentLogger }),
       idleClock: new IdleClock({ engine, store, settings, logger: silentLogger }),
       disk: () => Promise.resolve({ totalBytes: 1e12, freeBytes: 9e11 }),
+      diskPromises: new DiskPromises(),
       underWay: new WorkUnderWay(),
       alarms: { raise: () => undefined },
       logger: silentLogger,

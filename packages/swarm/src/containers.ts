@@ -28,7 +28,7 @@ export interface InspectedContainer {
   /** The reference it was made from, by digest for ours. */
   readonly image: string;
   readonly imageId: string;
-  /** Apparent bytes of its writable layer, holes included; null when not asked for. */
+  /** Apparent bytes of its writable layer, holes included; null when not asked for, or when the Engine cannot say. */
   readonly sizeRw: number | null;
 }
 
@@ -103,7 +103,8 @@ export async function inspectContainer(
     isOomKilled: State.OOMKilled,
     image: Config.Image,
     imageId: Image,
-    sizeRw: options.isSizeWanted ? (SizeRw ?? 0) : null,
+    // An Engine whose storage driver could not measure the layer says -1 (moby, `GetContainerLayerSize`).
+    sizeRw: options.isSizeWanted && SizeRw !== undefined && SizeRw >= 0 ? SizeRw : null,
   };
 }
 

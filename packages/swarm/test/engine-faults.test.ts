@@ -40,6 +40,12 @@ describe('the Engine client, when the Engine fails', () => {
     await asked;
   });
 
+  it('does not take a layer that the Engine could not measure for an empty one (F27)', async () => {
+    const container = await runSession();
+    container.isMeasurable = false;
+    expect((await engine.inspectContainer(container.id, { isSizeWanted: true }))?.sizeRw).toBeNull();
+  });
+
   it('calls it unreachable when nobody listens, and worth another try', async () => {
     await worker.http.close();
     for (const call of [() => engine.ping(), () => engine.nodeInfo(), () => engine.inspectContainer('x'), () => engine.removeImage('x'), () => engine.followContainerEvents({ signal: new AbortController().signal, onOpen: () => undefined, onEvent: () => undefined })]) {

@@ -6,7 +6,7 @@ import type { Alarms } from './alarms';
 import type { BaseImage } from './base-image';
 import type { Freezer } from './freezer';
 import type { IdleClock } from './idle-clock';
-import type { DiskSpace } from './disk-space';
+import type { DiskPromises, DiskSpace } from './disk-space';
 import type { Settings } from './settings';
 import type { WorkUnderWay } from './work-under-way';
 
@@ -27,6 +27,7 @@ export interface AgentParts {
   readonly idleClock: IdleClock;
   /** Free and total bytes of the disk that the Engine writes to. */
   readonly disk: () => Promise<DiskSpace>;
+  readonly diskPromises: DiskPromises;
   readonly underWay: WorkUnderWay;
   readonly alarms: Alarms;
   readonly logger: Logger;

@@ -3,7 +3,8 @@ import { failpoint, isCoded } from '@vibe/platform';
 import { type JobContext } from '@vibe/session-store';
 import { basename } from 'node:path';
 import { ACTOR, type AgentParts } from './agent-parts';
-import type { AgentAlarm } from './alarms';
+import { CannotSleep, requireRoom, requireSavableImage } from './cannot-sleep';
+import type { DiskShare } from './disk-space';
 import { loseSession } from './lose-session';
 import { saveShell } from './save-shell';
 import { takeSnapshot } from './take-snapshot';
@@ -12,12 +13,6 @@ import { MovedOn } from './work-under-way';
 const RETRY_FIRST_MS = 60_000;
 const RETRY_LONGEST_MS = 30 * 60_000;
 
-/** A snapshot may hold this many layers at most: the Engine fails at 125. */
-const LAYERS_MAX = 100;
-
-/** Free space that a commit must leave beyond what it may write. */
-const DISK_MARGIN_BYTES = 512 * 1024 * 1024;
-
 /** What a layer's tar calls a deleted file (OCI image spec, "Whiteouts"). */
 const DELETION_PREFIX = '.wh.';
 
@@ -25,33 +20,22 @@ const DELETION_PREFIX = '.wh.';
 const LIST_LIMIT_MS = 5_000;
 const NAME_SHOWN_MAX = 300;
 
-/** Why a session cannot be put to sleep now; told to the user as it stands. */
-class CannotSleep extends Error {
-  override readonly name = 'CannotSleep';
-
-  constructor(
-    readonly alarm: AgentAlarm,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
 /**
  * Puts one session of this node to sleep: save, freeze, look, commit, push, prove, commit point, retire. The container is
  * the truth until the commit point. Safe to repeat from any step; a job that comes late finds another rev and does nothing.
  */
 export async function hibernateSession(parts: AgentParts, { session_id, rev }: SessionWork, context: Pick<JobContext, 'signal'>): Promise<void> {
-  const { store, freezer, underWay, logger } = parts;
+  const { store, freezer, underWay, diskPromises, logger } = parts;
   const record = await store.get(session_id);
   if (record?.rev !== rev || record.state !== 'hibernating' || record.node_id !== parts.nodeId) return;
   const containerId = record.container_id;
   if (containerId === undefined) return;
 
   const work = underWay.begin(session_id, rev, context.signal);
+  const share = diskPromises.begin(containerId);
   const log = logger.child({ session_id, gen: record.gen, rev });
   try {
-    await sleep(parts, record, containerId, work.signal);
+    await sleep(parts, record, containerId, { share, signal: work.signal });
   } catch (error) {
     // The claim stays while the records cannot be believed; the reaper adds its job again.
     if (context.signal.aborted || isCoded(error, 'rebuilding')) throw error;
@@ -63,19 +47,22 @@ export async function hibernateSession(parts: AgentParts, { session_id, rev }: S
     }
   } finally {
     work.end();
+    share.end();
     // A failure here is found by the next resync: the record decides, whenever it is read.
     await freezer.thawIfRunning(session_id, record.gen, containerId).catch((error: unknown) => log.warn('could not look whether to thaw', { error }));
   }
 }
 
-async function sleep(parts: AgentParts, record: SessionRecord, containerId: string, signal: AbortSignal): Promise<void> {
+async function sleep(parts: AgentParts, record: SessionRecord, containerId: string, { share, signal }: { share: DiskShare; signal: AbortSignal }): Promise<void> {
   const { engine, store, freezer } = parts;
   const { id, rev } = record;
   const step = (step: SessionRecord['step'], set: RecordFields = {}) => requireProgress(parts, record, { ...set, step }, signal);
 
   const container = await engine.inspectContainer(containerId, { isSizeWanted: true });
   if (!container) return loseSession(parts, record, 'The session is lost: its container is gone.');
-  await refuseWhatCannotSleep(parts, container);
+  // Refused before the freeze where that is known already, so that the session simply goes on.
+  await requireSavableImage(parts, container);
+  await requireRoom(parts, share, container.sizeRw);
 
   if (container.state === 'running') {
     await step('saving');
@@ -92,6 +79,9 @@ async function sleep(parts: AgentParts, record: SessionRecord, containerId: stri
     const back = await store.move({ id, rev, to: 'running', actor: ACTOR, reason: 'it was used just before it would have been frozen' });
     throw new MovedOn(`used at the last moment (${back.outcome})`);
   }
+
+  // It went on writing until the freeze.
+  if (container.state !== 'exited') await requireRoom(parts, share, (await engine.inspectContainer(containerId, { isSizeWanted: true }))?.sizeRw ?? null);
 
   const witness = await readWitness(parts, containerId);
   const snapshot = await takeSnapshot(parts, { record, containerId, imageOfContainer: container.image, onStep: step, signal });
@@ -154,20 +144,6 @@ async function requireProgress(parts: AgentParts, record: SessionRecord, set: Re
   if (!(await parts.store.progress({ id: record.id, rev: record.rev, set, ...(deadlineMs === undefined ? {} : { deadlineMs }) }))) {
     throw new MovedOn(`the record moved before ${set.step}`);
   }
-}
-
-/**
- * Refused before the freeze, so that the session simply goes on. A commit writes the apparent size of the layer: holes are
- * filled, so a sparse file counts whole.
- */
-async function refuseWhatCannotSleep(parts: AgentParts, container: { state: string; sizeRw: number | null; image: string }): Promise<void> {
-  const [image, disk] = await Promise.all([parts.engine.inspectImage(container.image), parts.disk()]);
-  // What ended cannot go on: it is saved all the same, and refused next time.
-  const isEnded = container.state === 'exited';
-  if (image && image.layerCount >= LAYERS_MAX && !isEnded) throw new CannotSleep('too_many_layers', `it is ${image.layerCount} layers deep and cannot go deeper; copy what matters to a new session`);
-  if (image?.hasVolumes) throw new CannotSleep('keeps_volumes', 'its image keeps data in volumes, which no snapshot holds; build the session image without VOLUME');
-  const needed = (container.sizeRw ?? 0) + DISK_MARGIN_BYTES;
-  if (disk.freeBytes < needed) throw new CannotSleep('disk_full', 'its node has too little free disk to save it; it goes on running');
 }
 
 /**

@@ -8,7 +8,7 @@ import { createAlarms } from './alarms';
 import { BaseImage } from './base-image';
 import { type CollectParts, putRightForgottenCollection } from './collect-garbage';
 import { ContainerWatch } from './container-watch';
-import { diskOfEngine } from './disk-space';
+import { DiskPromises, diskOfEngine } from './disk-space';
 import { followContainers } from './follow-containers';
 import { Freezer } from './freezer';
 import { IdleClock, type RunningContainer, lookEveryMs } from './idle-clock';
@@ -107,6 +107,7 @@ async function assemble({ settings, logger, lifecycle, registry: metrics }: Serv
     freezer: new Freezer({ engine, store, logger }),
     idleClock: new IdleClock({ engine, store, settings, logger }),
     disk: diskOfEngine,
+    diskPromises: new DiskPromises(),
     underWay: new WorkUnderWay(),
     alarms: createAlarms(metrics),
     logger: logger.child({ node_id: nodeId }),

@@ -9,6 +9,7 @@ import type { AgentParts } from '../src/agent-parts';
 import type { AgentAlarm } from '../src/alarms';
 import { BaseImage } from '../src/base-image';
 import { ContainerWatch } from '../src/container-watch';
+import { DiskPromises } from '../src/disk-space';
 import { followContainers } from '../src/follow-containers';
 import { Freezer } from '../src/freezer';
 import { IdleClock } from '../src/idle-clock';
@@ -90,6 +91,7 @@ export class Agents {
       freezer,
       idleClock: new IdleClock({ engine, store, settings, logger: silentLogger }),
       disk: () => Promise.resolve({ totalBytes: 1e12, freeBytes: 1e12 }),
+      diskPromises: new DiskPromises(),
       underWay: new WorkUnderWay(),
       alarms: { raise: (alarm) => void this.raised.push(alarm) },
       logger: silentLogger,

@@ -1,4 +1,5 @@
 import type { SessionRecord } from '@vibe/contracts';
+import { DiskPromises } from '../src/disk-space';
 import { hibernateSession } from '../src/hibernate-session';
 import { Agents } from './agents';
 import { contextOf } from './job-line';
@@ -53,6 +54,68 @@ describe('a session that cannot be put to sleep is refused before the freeze, wi
   it('when its image has 100 layers: the Engine fails at 125 (F26)', async () => {
     expect(await attempt({ layerCount: 100 })).toEqual({ state: 'running', reason: expect.stringContaining('100 layers deep') as string, raised: ['too_many_layers'] });
     expect(await attempt({ layerCount: 99 })).toEqual({ state: 'hibernated', reason: '', raised: [] });
+  });
+});
+
+describe('the disk that a snapshot needs (F27)', () => {
+  const MIB = 1024 * 1024;
+  const MARGIN = 512 * MIB;
+  const full = expect.stringContaining('too little free disk') as string;
+
+  /** A session that falls asleep on a node with a disk of its own, whose promises outlive the attempt. */
+  async function falling(disk: () => { totalBytes: number; freeBytes: number }, diskPromises = new DiskPromises()) {
+    const { record, container } = await agents.running();
+    container.write('/home/vibe/big', '\0'.repeat(4 * MIB));
+    const node = agents.fake.swarm.nodes.find(({ id }) => id === record.node_id)!;
+    const attempt = async () => {
+      const claimed = await agents.claimSleep(record);
+      agents.line.waiting.length = 0;
+      const { parts } = agents.agentOn(record.node_id);
+      await hibernateSession({ ...parts, diskPromises, disk: () => Promise.resolve(disk()) }, { session_id: record.id, rev: claimed.rev }, contextOf());
+      return agents.require(record.id);
+    };
+    return { record, container, attempt, diskPromises, http: agents.fake.engine(node.name).http };
+  }
+
+  it('is a tenth of the disk when its layer cannot be measured', async () => {
+    let freeBytes = MARGIN + 100 * MIB - 1;
+    const { container, attempt } = await falling(() => ({ totalBytes: 1_000 * MIB, freeBytes }));
+    container.isMeasurable = false;
+    expect(await attempt()).toMatchObject({ state: 'running', reason: full });
+    freeBytes += 1;
+    expect(await attempt()).toMatchObject({ state: 'hibernated' });
+  });
+
+  it('is not counted on by two attempts at once; what an attempt was promised is free when it ends, whatever way', async () => {
+    // Room for one of them and half of another.
+    const disk = () => ({ totalBytes: 1e12, freeBytes: MARGIN + 6 * MIB });
+    const one = await falling(disk);
+    const other = await falling(disk, one.diskPromises);
+    const held = one.http.hold(/POST .*\/commit/);
+    const sleeping = one.attempt();
+    await held.reached;
+    expect(await other.attempt()).toMatchObject({ state: 'running', reason: full });
+    held.fail(500);
+    expect(await sleeping).toMatchObject({ state: 'running', failures: 1 });
+    expect(await other.attempt()).toMatchObject({ state: 'hibernated' });
+    // Its second attempt does not count beside its first.
+    expect(await one.attempt()).toMatchObject({ state: 'hibernated' });
+  });
+
+  it('is looked at once more when the container stands still: what it wrote meanwhile counts, and it goes on with all of it', async () => {
+    const { record, container, attempt, http } = await falling(() => ({ totalBytes: 1e12, freeBytes: MARGIN + 6 * MIB }));
+    const held = http.hold(/POST .*\/pause/);
+    agents.raised.length = 0;
+    const sleeping = attempt();
+    await held.reached;
+    container.write('/home/vibe/bigger', '\0'.repeat(4 * MIB));
+    held.release();
+    expect(await sleeping).toMatchObject({ state: 'running', reason: full });
+    expect(agents.raised).toEqual(['disk_full']);
+    expect(container.status).toBe('running');
+    expect(container.files.has('/home/vibe/bigger')).toBe(true);
+    expect(await agents.tagsOf(record.id)).toEqual([]);
+    await makeRoom(await agents.require(record.id));
   });
 });
 

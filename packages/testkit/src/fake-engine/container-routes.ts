@@ -25,7 +25,7 @@ const describeContainer = (container: FakeContainer, isSizeWanted: boolean) => (
   Name: `/${container.name}`,
   Image: container.image.id,
   RestartCount: 0,
-  ...(isSizeWanted ? { SizeRw: [...container.written.values()].reduce((sum, content) => sum + Buffer.byteLength(content), 0) } : {}),
+  ...(isSizeWanted ? { SizeRw: container.sizeRw } : {}),
   Config: { Image: container.reference, Labels: container.labels, Env: container.env },
   State: {
     Status: container.status,

@@ -41,6 +41,8 @@ export class FakeContainer {
   isOomKilled = false;
   /** All CPU time it ever used, in ns. */
   cpuNs = 0;
+  /** False when its node's storage driver fails to measure its layer. */
+  isMeasurable = true;
   /** What it said on its standard output. */
   printed = '';
   /** What it wrote over its image: path → content. */
@@ -69,6 +71,11 @@ export class FakeContainer {
   /** What it wrote since its image, as the Engine lists it; null when that is nothing. */
   get changes(): { Path: string; Kind: number }[] | null {
     return this.written.size === 0 ? null : [...this.written.keys()].map((path) => ({ Path: path, Kind: 1 }));
+  }
+
+  /** Bytes of its layer, as the Engine says them: -1 when it cannot. */
+  get sizeRw(): number {
+    return this.isMeasurable ? [...this.written.values()].reduce((sum, content) => sum + Buffer.byteLength(content), 0) : -1;
   }
 
   get pid(): number {
