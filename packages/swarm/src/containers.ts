@@ -18,6 +18,8 @@ export interface InspectedContainer {
   readonly serviceId: string | null;
   readonly taskId: string | null;
   readonly state: ContainerState;
+  /** True when its removal was begun, failed ones (`dead`) included: no Engine starts or commits it any more. */
+  readonly isBeingRemoved: boolean;
   /** As the node sees it; 0 when it does not run. */
   readonly pid: number;
   readonly startedAt: string;
@@ -95,6 +97,7 @@ export async function inspectContainer(
     serviceId: labels[SERVICE_ID] ?? null,
     taskId: labels[TASK_ID] ?? null,
     state: stateOf(State.Status),
+    isBeingRemoved: State.Status === 'removing' || State.Status === 'dead',
     pid: State.Pid,
     startedAt: State.StartedAt,
     finishedAt: State.FinishedAt,

@@ -4,7 +4,7 @@ import { ACTOR, type AgentParts } from './agent-parts';
 import type { RunningContainer } from './idle-clock';
 import { whenListening } from './listening-port';
 import { loseSession } from './lose-session';
-import { saveEnded } from './save-ended';
+import { keepAsleep, saveEnded } from './save-ended';
 import { startFailed } from './start-failed';
 
 /** What this agent says about the containers of its node: a terminal that opened, one that died, one that must be thawed. */
@@ -78,15 +78,17 @@ export class ContainerWatch {
   async died(containerId: string): Promise<void> {
     const { engine, store } = this.parts;
     const container = await engine.inspectContainer(containerId);
-    if (container && container.state !== 'exited') return;
+    if (container && container.state !== 'exited' && !container.isBeingRemoved) return;
+    const ended = container?.state === 'exited' ? container : null;
     const session = container?.session ?? null;
     const sessionId = session?.session_id ?? this.known.get(containerId)?.sessionId;
     if (sessionId === undefined) return;
     const record = await store.get(sessionId);
     if (record && (record.container_id === containerId || record.gen === session?.gen)) {
-      const reason = reasonOfDeath(container, this.parts.settings.SESSION_MEMORY_LIMIT_MIB);
+      const reason = reasonOfDeath(ended, this.parts.settings.SESSION_MEMORY_LIMIT_MIB);
       const isItsOwn = record.state === 'running' && record.container_id === containerId;
-      if (isItsOwn && container && record.frozen_container === containerId) await saveEnded(this.parts, record);
+      if (record.state === 'hibernating' && record.container_id === containerId && ended) await keepAsleep(this.parts, record);
+      else if (isItsOwn && ended && record.frozen_container === containerId) await saveEnded(this.parts, record);
       else if (isItsOwn) await loseSession(this.parts, record, `The session is lost: ${reason}.`);
       else if (record.state === 'creating' || record.state === 'waking') await startFailed(this.parts, record, `Its terminal did not open: ${reason}.`);
     }
@@ -114,7 +116,7 @@ export class ContainerWatch {
 
     const there = new Set(containers.map((container) => container.container_id));
     const gone = [...this.known.keys()].filter((id) => !there.has(id));
-    const ended = containers.filter((c) => c.state === 'exited' && ['running', 'creating', 'waking'].includes(records.get(c.session_id)?.state ?? '') && records.get(c.session_id)?.gen === c.gen);
+    const ended = containers.filter((c) => ['exited', 'other'].includes(c.state) && ['running', 'creating', 'waking', 'hibernating'].includes(records.get(c.session_id)?.state ?? '') && records.get(c.session_id)?.gen === c.gen);
     const unopened = containers.filter((c) => c.state === 'running' && ['creating', 'waking', 'running'].includes(records.get(c.session_id)?.state ?? '') && !this.known.has(c.container_id));
     const frozen = containers.filter((c) => (c.state === 'paused' || (c.state === 'running' && records.get(c.session_id)?.frozen_container === c.container_id)) && records.get(c.session_id)?.state === 'running');
 

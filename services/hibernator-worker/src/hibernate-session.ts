@@ -59,7 +59,7 @@ async function sleep(parts: AgentParts, record: SessionRecord, containerId: stri
   const step = (step: SessionRecord['step'], set: RecordFields = {}) => requireProgress(parts, record, { ...set, step }, signal);
 
   const container = await engine.inspectContainer(containerId, { isSizeWanted: true });
-  if (!container) return loseSession(parts, record, 'The session is lost: its container is gone.');
+  if (!container || container.isBeingRemoved) return loseSession(parts, record, 'The session is lost: its container is gone.');
   // Refused before the freeze where that is known already, so that the session simply goes on.
   await requireSavableImage(parts, container);
   await requireRoom(parts, share, container.sizeRw);

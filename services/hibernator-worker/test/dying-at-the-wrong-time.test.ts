@@ -82,6 +82,56 @@ describe('a container that dies at the wrong time', () => {
     await agents.until(record.id, 'hibernated');
   });
 
+  it.each([
+    ['an event tells of', true],
+    ['the next look finds', false],
+  ])('makes its sleep one that cannot be cancelled when it ends in line, which %s: its layer is saved (F2)', async (_how, isEventful) => {
+    const { record, container } = await agents.running();
+    container.type('typed before the Engine died');
+    const claimed = await agents.claimSleep(record);
+    nodeOf(record.node_id).isEventful = isEventful;
+    container.end();
+    nodeOf(record.node_id).isEventful = true;
+    if (!isEventful) await agents.agentOn(record.node_id).watch.resync();
+    const kept = await agents.until(record.id, 'hibernating', ({ hibernate_reason }) => hibernate_reason === 'ended');
+    expect(kept).toMatchObject({ rev: claimed.rev, frozen_container: container.id, reason: expect.stringContaining('being saved') as string });
+    await agents.drain();
+    await agents.until(record.id, 'hibernated');
+    await agents.claimWake(record.id);
+    await agents.drain();
+    await agents.until(record.id, 'running');
+    expect(agents.containerOf(record.id).files.get('/home/vibe/workspace/typed')).toBe('typed before the Engine died\n');
+  });
+
+  it('is saved when its user comes back in the moment in which its agent sees that it ended in line (F2)', async () => {
+    const { record, container } = await agents.running();
+    const claimed = await agents.claimSleep(record);
+    agents.line.waiting.length = 0;
+    const { parts, watch } = agents.agentOn(record.node_id);
+    nodeOf(record.node_id).isEventful = false;
+    container.end();
+    nodeOf(record.node_id).isEventful = true;
+    const progress = parts.store.progress.bind(parts.store);
+    const telling = jest.spyOn(parts.store, 'progress').mockImplementationOnce(async (options) => {
+      await agents.store.move({ id: record.id, rev: claimed.rev, to: 'running', actor: 'user:ann', set: { hibernate_reason: null } });
+      return progress(options);
+    });
+    await watch.died(container.id);
+    telling.mockRestore();
+    expect(await agents.require(record.id)).toMatchObject({ state: 'hibernating', hibernate_reason: 'ended' });
+    await agents.drain();
+    await agents.until(record.id, 'hibernated');
+  });
+
+  it.each(['running', 'hibernating'] as const)('is lost when its removal was begun and failed while its session was %s: no Engine commits it any more', async (state) => {
+    const { record, container } = await agents.running();
+    if (state === 'hibernating') await agents.claimSleep(record);
+    container.status = 'dead';
+    await agents.agentOn(record.node_id).watch.resync();
+    await agents.drain();
+    await agents.until(record.id, 'lost');
+  });
+
   it('is lost when it ends after it was thawed: the note of the freeze went with the thaw (F18)', async () => {
     const { record, container } = await agents.running();
     const claimed = await agents.claimSleep(record);

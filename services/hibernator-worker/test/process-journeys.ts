@@ -87,7 +87,7 @@ export const journeys: Readonly<Record<JourneyName, Journey>> = {
     drive.type(id, 'one');
     const letGo = await untilPushed(drive, id);
     drive.stage.containerOf(id).end();
-    await drive.claim(await drive.until(id, 'hibernating'), 'running');
+    await drive.claim(await drive.until(id, 'hibernating'), 'running', { hibernate_reason: null });
     letGo();
     await whenTrue('it is claimed once more', async () => (await store.get(id))?.hibernate_reason === 'ended', { explain: () => said });
     await milestone();

@@ -124,6 +124,7 @@ export function containerRoutes(node: FakeNode): Route[] {
       query: ['container', 'repo', 'tag', 'pause'],
       handle: async (call) => {
         const container = get(call.query.get('container') ?? '');
+        if (container.status === 'dead') throw new EngineRefusal(409, `You cannot commit container ${container.id} which is Dead`);
         const { repo, tag, pause } = Object.fromEntries(call.query);
         if (pause !== 'false') throw new EngineRefusal(400, 'a commit that pauses would thaw what is frozen');
         if (repo === undefined || tag === undefined) throw new EngineRefusal(400, 'a commit without a name is lost');

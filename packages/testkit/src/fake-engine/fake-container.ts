@@ -14,7 +14,8 @@ export interface ContainerOptions {
   readonly stopSignal?: string;
 }
 
-type Status = 'created' | 'running' | 'paused' | 'exited';
+/** `dead`: its removal was begun and failed. */
+type Status = 'created' | 'running' | 'paused' | 'exited' | 'dead';
 
 /** A typed line costs about this much; the first instructions after a thaw as well. */
 const TYPED_NS = 3_000_000;
