@@ -12,6 +12,8 @@ import { MovedOn } from './work-under-way';
 
 const RETRY_FIRST_MS = 60_000;
 const RETRY_LONGEST_MS = 30 * 60_000;
+/** What ended is not in use and cannot be given up: it is tried at this pace until it is saved. */
+const RETRY_ENDED_MS = 2 * 60_000;
 
 /** What a layer's tar calls a deleted file (OCI image spec, "Whiteouts"). */
 const DELETION_PREFIX = '.wh.';
@@ -30,6 +32,7 @@ export async function hibernateSession(parts: AgentParts, { session_id, rev }: S
   if (record?.rev !== rev || record.state !== 'hibernating' || record.node_id !== parts.nodeId) return;
   const containerId = record.container_id;
   if (containerId === undefined) return;
+  if (record.hibernate_reason === 'ended' && record.retry_after !== undefined && record.retry_after > (await store.now())) return;
 
   const work = underWay.begin(session_id, rev, context.signal);
   const share = diskPromises.begin(containerId);
@@ -42,7 +45,10 @@ export async function hibernateSession(parts: AgentParts, { session_id, rev }: S
     if (error instanceof MovedOn || work.signal.aborted) log.info('hibernation cancelled');
     else {
       raiseAlarm(parts, record, error);
-      if (!(await mayGoOn(parts, containerId))) throw error;
+      if (!(await mayGoOn(parts, containerId))) {
+        await putOff(parts, record, error);
+        throw error;
+      }
       await giveUp(parts, record, error instanceof CannotSleep ? error : await forbiddenNameIn(parts, containerId));
     }
   } finally {
@@ -180,6 +186,16 @@ async function giveUp(parts: AgentParts, record: SessionRecord, cause: CannotSle
     set: { failures, retry_after: (await parts.store.now()) + waitMs },
   });
   parts.logger.info('goes on running', { session_id: record.id, rev: record.rev, outcome: moved.outcome, failures });
+}
+
+/**
+ * What ended keeps its claim, and the reaper adds its job again every 10 s: the attempts until `retry_after` do nothing. One that
+ * ended during this very attempt is tried again at once: that it ended is why this one failed.
+ */
+async function putOff({ store }: AgentParts, record: SessionRecord, error: unknown): Promise<void> {
+  if (record.hibernate_reason !== 'ended') return;
+  const cause = error instanceof CannotSleep ? error.message : 'its snapshot could not be stored safely';
+  await store.progress({ id: record.id, rev: record.rev, set: { reason: `It could not be saved yet: ${cause}. It will be tried again, and all of it is still there.`, retry_after: (await store.now()) + RETRY_ENDED_MS } });
 }
 
 function raiseAlarm({ alarms, logger }: AgentParts, record: SessionRecord, error: unknown): void {

@@ -12,7 +12,7 @@ type Parts = Pick<AgentParts, 'store' | 'queues' | 'nodeId' | 'logger'>;
  * collected nothing falls asleep: the next resync comes here again. Safe to repeat; a late call changes nothing.
  */
 export async function saveEnded({ store, queues, nodeId, logger }: Parts, record: SessionRecord): Promise<void> {
-  const moved = await store.move({ id: record.id, rev: record.rev, to: 'hibernating', actor: ACTOR, reason: REASON, set: { hibernate_reason: 'ended', step: 'queued' } });
+  const moved = await store.move({ id: record.id, rev: record.rev, to: 'hibernating', actor: ACTOR, reason: REASON, set: { hibernate_reason: 'ended', step: 'queued', retry_after: null } });
   if (moved.outcome !== 'moved') return;
   await failpoint('ended.after-claim');
   logger.warn('ended while it was frozen', { session_id: record.id, gen: record.gen, rev: moved.record.rev });
@@ -27,7 +27,7 @@ export async function saveEnded({ store, queues, nodeId, logger }: Parts, record
 export async function keepAsleep(parts: Parts, record: SessionRecord): Promise<void> {
   const { id, gen, rev, container_id, hibernate_reason } = record;
   if (container_id === undefined || hibernate_reason === 'ended') return;
-  if (await parts.store.progress({ id, rev, set: { hibernate_reason: 'ended', frozen_container: container_id, reason: REASON } })) {
+  if (await parts.store.progress({ id, rev, set: { hibernate_reason: 'ended', frozen_container: container_id, retry_after: null, reason: REASON } })) {
     return void parts.logger.warn('ended while it was falling asleep', { session_id: id, gen, rev });
   }
   const now = await parts.store.get(id);

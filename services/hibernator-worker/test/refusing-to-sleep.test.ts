@@ -1,4 +1,4 @@
-import type { SessionRecord } from '@vibe/contracts';
+import { type SessionRecord, nodeJobs, nodeQueueOf } from '@vibe/contracts';
 import { DiskPromises } from '../src/disk-space';
 import { hibernateSession } from '../src/hibernate-session';
 import { Agents } from './agents';
@@ -131,6 +131,37 @@ describe('a session that could not be saved', () => {
     expect(agents.raised).toEqual(['hibernation_failed']);
     node.pushFault = null;
     await makeRoom(now);
+  });
+
+  it('is tried every two minutes, and says so, when its container ended: an older wait does not count (F8)', async () => {
+    const { record } = await agents.running();
+    const node = agents.fake.swarm.nodes.find(({ id }) => id === record.node_id)!;
+    node.pushFault = 'fails';
+    await agents.claimSleep(record);
+    await agents.drain();
+    expect((await agents.until(record.id, 'running')).retry_after).toBeGreaterThan(await agents.store.now());
+    const { rev } = await agents.claimSleep(record);
+    agents.containerOf(record.id).end();
+    await agents.until(record.id, 'hibernating', ({ hibernate_reason }) => hibernate_reason === 'ended');
+    const attempt = async () => {
+      agents.raised.length = 0;
+      agents.line.waiting.length = 0;
+      await agents.line.add(nodeQueueOf(node.id), nodeJobs.hibernate, { session_id: record.id, rev });
+      const error = await agents.drain().then(() => null, (failure: unknown) => failure);
+      return { hasFailed: error !== null, raised: [...agents.raised] };
+    };
+    const before = await agents.store.now();
+    expect(await attempt()).toEqual({ hasFailed: true, raised: ['hibernation_failed'] });
+    const failed = await agents.require(record.id);
+    expect(failed).toMatchObject({ state: 'hibernating', rev, hibernate_reason: 'ended', reason: expect.stringContaining('could not be saved yet') as string });
+    expect(failed.retry_after).toBeGreaterThanOrEqual(before + 120_000);
+    node.pushFault = null;
+    expect(await attempt()).toEqual({ hasFailed: false, raised: [] });
+    expect(await agents.require(record.id)).toEqual(failed);
+    await agents.skipClock(120_000);
+    expect(await attempt()).toEqual({ hasFailed: false, raised: [] });
+    const saved = await agents.until(record.id, 'hibernated');
+    expect([saved.retry_after, saved.reason]).toEqual([undefined, undefined]);
   });
 
   it('is told which file it is when a name is one that layers keep for themselves', async () => {
