@@ -1,6 +1,9 @@
 import { SESSION_CHANNEL } from '@vibe/contracts';
 import { keys } from '../keys';
 
+/** How many moves the audit stream keeps at least: 40 MB. A million would fill a small Redis, and in a full one nothing moves any more. */
+const AUDIT_MAX = 150_000;
+
 /**
  * What every script shares. Time is Redis' own plus the offset that tests set, so that no machine's clock decides.
  * One Redis, no cluster: scripts build key names themselves where they follow from a record.
@@ -30,7 +33,7 @@ local function write(key, fields)
   end
 end
 local function audit(now, action, id, from, to, h, actor, reason)
-  redis.call('XADD', '${keys.audit}', 'MAXLEN', '~', '1000000', '*', 'at', int(now), 'actor', actor, 'action', action, 'session', id, 'user', h.user_id,
+  redis.call('XADD', '${keys.audit}', 'MAXLEN', '~', '${AUDIT_MAX}', '*', 'at', int(now), 'actor', actor, 'action', action, 'session', id, 'user', h.user_id,
     'from', from, 'to', to, 'gen', h.gen, 'rev', h.rev, 'node', h.node_id or '', 'digest', h.snapshot_digest or '', 'reason', reason)
 end
 -- Keeps every index of one record as its state says. deadline: ms from now, or '' for none.
