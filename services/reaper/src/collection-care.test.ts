@@ -57,7 +57,7 @@ describe("the care for the registry's collection", () => {
 
   it('comes with the tick that looks for lost jobs; the registry is left alone until it is over', async () => {
     const at = await begin();
-    const ticks = createTickHandlers(under.parts, () => undefined);
+    const ticks = createTickHandlers(under.parts, { onTick: () => undefined, mayAct: () => true });
     const context = { signal: never } as Parameters<typeof ticks.reconcile>[1];
     await ticks.reconcile({}, context);
     expect(asked()).toHaveLength(1);

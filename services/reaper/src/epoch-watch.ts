@@ -8,14 +8,36 @@ const REMIND_EVERY_MS = 30_000;
 /** Sees to it that Redis is the truth: notices that it is new, was lost or rewound, and rebuilds it. */
 export class EpochWatch {
   private rebuild: { readonly startedAt: number; remindedAt: number } | null = null;
+  /** Since when every look has found an epoch; long ago where this process rebuilt it; null when the last look found none, or no Redis. */
+  private openSince: number | null = null;
 
-  constructor(private readonly parts: ReaperParts) {}
+  /** @param now ms of a monotonic clock */
+  constructor(
+    private readonly parts: ReaperParts,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  /** How long Redis has been seen to be the truth without a break, in ms: for ever, when this process itself rebuilt it. */
+  get openForMs(): number {
+    return this.openSince === null ? 0 : this.now() - this.openSince;
+  }
 
   /** One look, and one try at rebuilding where that is due. True when the records may be believed. Safe to repeat. */
   async look(signal: AbortSignal): Promise<boolean> {
+    let isOpen = false;
+    try {
+      isOpen = await this.openOrRebuild(signal);
+    } finally {
+      if (!isOpen) this.openSince = null;
+    }
+    return isOpen;
+  }
+
+  private async openOrRebuild(signal: AbortSignal): Promise<boolean> {
     const { epoch, logger, metrics } = this.parts;
     const seen = await epoch.look();
     if (seen === 'open') {
+      this.openSince ??= this.now();
       this.rebuild = null;
       metrics.setRebuilding(false);
       return true;
@@ -32,6 +54,7 @@ export class EpochWatch {
       logger.info('rebuilt', { adopted: outcome.adopted, ms: Math.round(performance.now() - this.rebuild.startedAt) });
       metrics.setRebuilding(false);
       this.rebuild = null;
+      this.openSince = -Infinity;
       return true;
     }
     this.remind(outcome.forWhat);

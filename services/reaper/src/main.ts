@@ -99,7 +99,7 @@ async function start(service: ServiceParts<Settings>): Promise<void> {
   const worker = createJobWorker({
     queueName: REAPER_QUEUE,
     catalog: reaperJobs,
-    handlers: createTickHandlers(parts, () => watch.ticked()),
+    handlers: createTickHandlers(parts, { onTick: () => watch.ticked(), mayAct: () => watch.mayAct() }),
     connection: forWorker,
     signal: stopping,
     settings: { concurrency: tickNames.length },

@@ -187,10 +187,12 @@ describe('lost jobs', () => {
 });
 
 describe('a tick', () => {
+  const withoutRest = { onTick: () => undefined, mayAct: () => true };
+
   it('does nothing while the records cannot be believed', async () => {
     await sessionIn(under.parts.store, 'creating');
     await skipClock(redis, HOUR);
-    const handlers = createTickHandlers(under.parts, () => undefined);
+    const handlers = createTickHandlers(under.parts, withoutRest);
     const context = { signal: never } as never;
     await under.parts.epoch.close();
     await handlers.deadlines({}, context);
@@ -204,7 +206,7 @@ describe('a tick', () => {
   it('lets the next one pass while it is still at work', async () => {
     const asked: string[] = [];
     const parts = { ...under.parts, store: Object.assign(Object.create(under.parts.store) as typeof under.parts.store, { overdue: async () => (asked.push(newSessionId()), []) }) };
-    const handlers = createTickHandlers(parts, () => undefined);
+    const handlers = createTickHandlers(parts, withoutRest);
     await Promise.all([handlers.deadlines({}, { signal: never } as never), handlers.deadlines({}, { signal: never } as never)]);
     expect(asked).toHaveLength(1);
   });

@@ -27,12 +27,14 @@ function createTicks(): Record<TickName, Tick> {
 /**
  * The handlers of the reaper's queue. A tick does nothing while the records cannot be believed, and never overtakes itself:
  * one that takes longer than its pace lets the next one pass.
+ * @param options.onTick a tick came, whatever is done about it
+ * @param options.mayAct false while the process has not watched Redis for long enough to believe what it says
  */
-export function createTickHandlers(parts: ReaperParts, onTick: (tick: TickName) => void): HandlersOf<typeof reaperJobs> {
+export function createTickHandlers(parts: ReaperParts, { onTick, mayAct }: { onTick: (tick: TickName) => void; mayAct: () => boolean }): HandlersOf<typeof reaperJobs> {
   const ticks = createTicks();
   const underWay = new Set<TickName>();
   const run = async (tick: TickName, signal: AbortSignal): Promise<void> => {
-    if ((await parts.epoch.look()) !== 'open') return;
+    if (!mayAct() || (await parts.epoch.look()) !== 'open') return;
     const startedAt = performance.now();
     let outcome: 'done' | 'failed' = 'failed';
     try {

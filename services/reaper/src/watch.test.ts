@@ -1,11 +1,11 @@
-import { REAPER_QUEUE, reaperJobs } from '@vibe/contracts';
-import { JobQueues, createJobWorker } from '@vibe/session-store';
+import { REAPER_QUEUE, REPORT_EVERY_MS, WAIT_IN_LINE_MS, reaperJobs } from '@vibe/contracts';
+import { Epoch, JobQueues, createJobWorker } from '@vibe/session-store';
 import { type TestRedis, startRedis } from '@vibe/testkit';
 import { Redis } from 'ioredis';
-import { createParts, never, nodeReport, settings, swarmView } from '../test/reaper-under-test';
+import { createParts, never, nodeReport, sessionIn, settings, skipClock, swarmView } from '../test/reaper-under-test';
 import { ensureSchedules, tickEveryMs } from './schedules';
 import { createTickHandlers } from './ticks';
-import { Watch } from './watch';
+import { REST_MS, Watch } from './watch';
 
 let server: TestRedis;
 let redis: Redis;
@@ -46,10 +46,11 @@ describe('the schedules', () => {
     let heard: () => void = () => undefined;
     const nextTick = () => new Promise<void>((resolve) => (heard = resolve));
     const watch = new Watch({ parts, queue: () => queues.ready(REAPER_QUEUE), everyMs, now: () => performance.now(), onStuck: () => undefined });
-    const handlers = createTickHandlers(parts, (tick) => {
+    const onTick = (tick: string) => {
       ticked.push(tick);
       heard();
-    });
+    };
+    const handlers = createTickHandlers(parts, { onTick, mayAct: () => watch.mayAct() });
     const worker = createJobWorker({ queueName: REAPER_QUEUE, catalog: reaperJobs, handlers, connection, signal: never, settings: { concurrency: 4 } });
     worker.on('error', () => undefined); // jobs that are under way when everything is lost
     try {
@@ -64,6 +65,7 @@ describe('the schedules', () => {
         await tick;
         expect(ticked.length).toBeGreaterThanOrEqual(round);
         expect(await parts.epoch.isOpen()).toBe(true);
+        expect(watch.mayAct()).toBe(true);
       }
     } finally {
       await worker.close();
@@ -89,5 +91,56 @@ describe('when no tick comes', () => {
     expect(await passes(60_001)).toBe(false);
     expect(await passes(60_000)).toBe(false);
     expect(await passes(2)).toBe(true);
+  });
+});
+
+describe('a reaper that has just started', () => {
+  /** A new one beside a session whose deadline has passed, its clock, and what its tick makes of that session. */
+  async function startNew() {
+    const { parts } = createParts(redis);
+    let now = 0;
+    const watch = new Watch({ parts, queue: () => queues.ready(REAPER_QUEUE), everyMs, now: () => now, onStuck: () => undefined });
+    const handlers = createTickHandlers(parts, { onTick: () => watch.ticked(), mayAct: () => watch.mayAct() });
+    const { id } = await sessionIn(parts.store, 'creating');
+    await skipClock(redis, WAIT_IN_LINE_MS + 1);
+    const stateAfter = async (ms: number) => {
+      now += ms;
+      await watch.round(never);
+      await handlers.deadlines({}, { signal: never } as never);
+      return (await parts.store.get(id))?.state;
+    };
+    return { parts, watch, stateAfter };
+  }
+
+  it('does nothing in an epoch that it finds before agents, who remember, would have closed it (F19)', async () => {
+    await createParts(redis).parts.epoch.open();
+    const { stateAfter } = await startNew();
+    expect(REST_MS).toBeGreaterThan(REPORT_EVERY_MS);
+    for (const ms of [0, REPORT_EVERY_MS, REST_MS - REPORT_EVERY_MS - 1]) expect(await stateAfter(ms)).toBe('creating');
+    expect(await stateAfter(1)).toBe('failed');
+  });
+
+  it('begins its rest anew when Redis was away', async () => {
+    await createParts(redis).parts.epoch.open();
+    const { parts, stateAfter } = await startNew();
+    expect(await stateAfter(0)).toBe('creating');
+    jest.spyOn(parts.epoch, 'look').mockRejectedValueOnce(new Error('Redis is away'));
+    expect(await stateAfter(REST_MS - 1)).toBe('creating');
+    expect(await stateAfter(1)).toBe('creating');
+    expect(await stateAfter(REST_MS - 1)).toBe('creating');
+    expect(await stateAfter(1)).toBe('failed');
+  });
+
+  it('needs no rest after a rebuild of its own: an agent closed what had gone back', async () => {
+    await createParts(redis).parts.epoch.open();
+    const { parts, watch, stateAfter } = await startNew();
+    expect(await stateAfter(0)).toBe('creating');
+    await new Epoch(redis).close();
+    expect(await stateAfter(1)).toBe('creating');
+    await parts.reports.putSwarmView(swarmView({ n1: 'ready' }));
+    await parts.reports.put(nodeReport('n1'));
+    expect(watch.mayAct()).toBe(false);
+    await watch.round(never);
+    expect(watch.mayAct()).toBe(true);
   });
 });

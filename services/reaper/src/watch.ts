@@ -1,3 +1,4 @@
+import { REPORT_EVERY_MS } from '@vibe/contracts';
 import { isRedisAway } from '@vibe/platform';
 import type { Queue } from 'bullmq';
 import { EpochWatch } from './epoch-watch';
@@ -6,6 +7,12 @@ import type { ReaperParts } from './reaper-parts';
 import { type TickName, ensureSchedules, renewSchedules } from './schedules';
 
 const ENSURE_EVERY_MS = 10_000;
+
+/**
+ * How long Redis must have been seen without a break before a tick acts on it. A reaper that has just started does not know that
+ * Redis went back (a manager that crashed takes both along); agents do, and they look as often as they report.
+ */
+export const REST_MS = 1.5 * REPORT_EVERY_MS;
 
 /**
  * What must go on even when Redis has lost the ticks themselves: the look at the epoch, the rebuild, the schedules, and the
@@ -28,13 +35,18 @@ export class Watch {
       now: () => number;
     },
   ) {
-    this.epochWatch = new EpochWatch(options.parts);
+    this.epochWatch = new EpochWatch(options.parts, options.now);
     this.pulse = new Pulse(options.now());
   }
 
   /** A tick came. */
   ticked(): void {
     this.pulse.beat(this.options.now());
+  }
+
+  /** Whether ticks may act: not before somebody who remembers Redis would have closed it, had it gone back. */
+  mayAct(): boolean {
+    return this.epochWatch.openForMs >= REST_MS;
   }
 
   /** One round. Never rejects: what fails is told when it starts to fail, and the next round comes. */
