@@ -5,6 +5,7 @@ import type { JourneyName } from './failpoints-list';
 import type { Drive } from './process-drive';
 import { whenTrue } from './process-when';
 
+const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 
 /**
@@ -140,7 +141,10 @@ export const journeys: Readonly<Record<JourneyName, Journey>> = {
 
   'an expiry': async (drive, milestone) => {
     const id = await drive.createAsleep('one');
-    await drive.stage.skipClock(8 * 24 * HOUR_MS);
+    const { store } = drive.stage;
+    const deadlineAt = (await store.deadlineOf(id)) ?? 0;
+    // An end that is noticed late is put off.
+    await drive.stage.skipClock(deadlineAt - (await store.now()) + SECOND_MS);
     await drive.untilGone(id);
     await milestone();
   },

@@ -5,12 +5,19 @@ import { ACTOR, type ReaperParts } from './reaper-parts';
 import { hibernatedTtlMs } from './settings';
 import type { TickStats } from './tick-stats';
 
-const OVERDUE_MAX = 200;
+/** More than any Swarm has sessions: however many cannot be dealt with, they hide no other. */
+const OVERDUE_MAX = 10_000;
 const SLEEP_AGAIN_AFTER_MS = 10 * 60_000;
 const WAKE_AGAIN_AFTER_MS = 20_000;
 /** A session whose wake failed so lately is not expired: its user is trying to get it back. */
 const EXPIRY_SPARES_MS = 60 * 60_000;
 const EXPIRY_LOOKS_AGAIN_MS = 10 * 60_000;
+/**
+ * An end of sleep that is noticed this late (all machines were off for days, Redis' clock was set forward) was no chance for its
+ * user: there is one more hour.
+ */
+const EXPIRY_LATE_MS = 10 * 60_000;
+const EXPIRY_ONCE_MORE_MS = 60 * 60_000;
 
 /** What is done about a session that is overdue. */
 export type OverdueAction =
@@ -26,10 +33,11 @@ const toldReasons: Partial<Record<SessionState, string>> = {
 
 const leavesContainer = { service_id: null, container_id: null, task_name: null, wish_node: null } as const;
 
-/** What the table says about a record whose deadline has passed. Pure. */
-export function decideOverdue(record: SessionRecord, nowMs: number): OverdueAction {
+/** What the table says about a record whose deadline passed `lateMs` ago. Pure. */
+export function decideOverdue(record: SessionRecord, { nowMs, lateMs }: { nowMs: number; lateMs: number }): OverdueAction {
   const to = stateTable[record.state].onDeadline;
   if (to === null) return { kind: 'alarm' };
+  if (record.state === 'hibernated' && lateMs > EXPIRY_LATE_MS) return { kind: 'postpone', ms: EXPIRY_ONCE_MORE_MS };
   if (record.state === 'hibernated' && record.retry_after !== undefined && nowMs - record.retry_after < EXPIRY_SPARES_MS) return { kind: 'postpone', ms: EXPIRY_LOOKS_AGAIN_MS };
   // Its container cannot run again: it is tried until it is saved.
   if (record.state === 'hibernating' && record.hibernate_reason === 'ended') return { kind: 'postpone', ms: stateTable.hibernating.deadlineMs ?? 0 };
@@ -61,7 +69,7 @@ export async function watchDeadlines(parts: ReaperParts, signal: AbortSignal): P
     const record = await store.get(id);
     const [deadlineAt, nowMs] = await Promise.all([store.deadlineOf(id), store.now()]);
     // Progress renews a deadline without another rev.
-    if (record && deadlineAt !== null && deadlineAt <= nowMs) await dealWith(parts, record, decideOverdue(record, nowMs));
+    if (record && deadlineAt !== null && deadlineAt <= nowMs) await dealWith(parts, record, decideOverdue(record, { nowMs, lateMs: nowMs - deadlineAt }));
   });
   return { overdue: ids.length, failed };
 }

@@ -141,11 +141,36 @@ describe('when a state is overdue', () => {
     const { id } = await sessionIn(under.parts.store, 'hibernated');
     await skipClock(redis, 7 * 24 * HOUR + 1_000);
     await redis.hset(keys.session(id), 'retry_after', (await under.parts.store.now()) - 1_000);
-    await watchDeadlines(under.parts, never);
-    expect(await stateOf(id)).toBe('hibernated');
-    await skipClock(redis, 2 * HOUR);
+    for (let tries = 0; tries < 6; tries += 1) {
+      await watchDeadlines(under.parts, never);
+      expect(await stateOf(id)).toBe('hibernated');
+      await skipClock(redis, HOUR / 6);
+    }
     await watchDeadlines(under.parts, never);
     expect(await stateOf(id)).toBe('deleting');
+  });
+
+  it('hibernated is spared for an hour when its end is noticed days late, and then deleted', async () => {
+    const { id } = await sessionIn(under.parts.store, 'hibernated');
+    await skipClock(redis, 9 * 24 * HOUR);
+    await watchDeadlines(under.parts, never);
+    expect(await stateOf(id)).toBe('hibernated');
+    await skipClock(redis, HOUR - 5_000);
+    await watchDeadlines(under.parts, never);
+    expect(await stateOf(id)).toBe('hibernated');
+    await skipClock(redis, 6_000);
+    await watchDeadlines(under.parts, never);
+    expect(await stateOf(id)).toBe('deleting');
+  });
+
+  it('is dealt with behind any number of records that cannot be read', async () => {
+    const { id } = await sessionIn(under.parts.store, 'creating');
+    const unreadable = redis.pipeline();
+    for (let n = 0; n < 250; n += 1) unreadable.hset(keys.session(`bad${n}`), 'gen', 'nonsense').zadd(keys.byDeadline, n, `bad${n}`);
+    await unreadable.exec();
+    await skipClock(redis, WAIT_IN_LINE_MS + 1);
+    expect(await watchDeadlines(under.parts, never)).toEqual({ overdue: 251, failed: 250 });
+    expect(await stateOf(id)).toBe('failed');
   });
 
   it('deleting stays, raises an alarm once a deadline, and its job is added again', async () => {

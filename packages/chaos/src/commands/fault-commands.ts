@@ -13,6 +13,8 @@ const UNKNOWN_FREEZE = 'it ended frozen, and Redis was rewound to before the fre
 const beforeAnyFreeze: readonly SessionState[] = ['creating', 'waking', 'running'];
 const isUnknown = (record: SessionRecord | null, container: FakeContainer): boolean => record !== null && beforeAnyFreeze.includes(record.state) && record.frozen_container !== container.id;
 
+const MINUTE_MS = 60_000;
+
 const workersOnly = (name: NodeName): boolean => name !== 'manager';
 
 /**
@@ -168,14 +170,19 @@ export const redisIsRewound = (moments: number): Command =>
 
 export const clockMoves = (ms: number): Command => command(`the clock moves by ${ms / 1_000} s`, async (_people, world) => world.skipClock(ms));
 
-/** Long enough for what sleeps to expire. */
+/** Just long enough for the last that fell asleep to expire; those before it are noticed late. */
 export const aWeekPasses: Command = command('a week passes', async (people, world) => {
   world.noteFault('expiry');
   for (const life of people.lives) {
     const state = (await world.store.get(life.id))?.state;
     if (state !== 'running') life.forgive(EXPIRED);
   }
-  await world.skipClock(TTL_MS + 3_600_000);
+  const { store } = world;
+  const asleep = (await store.getMany(people.lives.map(({ id }) => id))).filter(({ state }) => state === 'hibernated');
+  const deadlines = await Promise.all(asleep.map(({ id }) => store.deadlineOf(id)));
+  const now = await store.now();
+  const last = Math.max(0, ...deadlines.map((at) => at ?? 0));
+  await world.skipClock((last > now ? last - now : TTL_MS) + MINUTE_MS);
 });
 
 /** Somebody leaves something with our labels, and no record of it. */
