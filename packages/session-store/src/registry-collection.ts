@@ -39,7 +39,12 @@ const collectionSchema = z.object({
 /** A collection under way. Times are ms of Redis' clock. */
 export type Collection = z.output<typeof collectionSchema>;
 
-const endedSchema = collectionSchema.extend({ outcome: z.enum(collectionOutcomes), ended_at: time });
+const endedSchema = collectionSchema.extend({
+  outcome: z.enum(collectionOutcomes),
+  ended_at: time,
+  /** The run whose failure a person was told of. */
+  told: collectionRunSchema.optional(),
+});
 /** A collection that has ended. */
 export type EndedCollection = z.output<typeof endedSchema>;
 
@@ -86,6 +91,11 @@ export class RegistryCollection {
   async end(collection: Collection): Promise<EndedCollection | null> {
     const reply = await runScript(this.redis, scripts.end, [], [collection.run, collection.step]);
     return reply === 'ended' ? this.last() : null;
+  }
+
+  /** A person was told that this run failed. Safe to repeat; it is forgotten with the run. */
+  async tell(run: string): Promise<void> {
+    await this.redis.hset(keys.collected, 'told', run);
   }
 
   /** Whether the last one ended `everyMs` ago or longer. Where none is remembered the time counts from the first question. */

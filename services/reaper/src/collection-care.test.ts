@@ -55,6 +55,32 @@ describe("the care for the registry's collection", () => {
     expect(raise).toHaveBeenCalledWith('collection_overdue');
   });
 
+  it('raises it as well when the registry is not made writable, long before the deadline of what went before', async () => {
+    const raise = jest.spyOn(under.parts.metrics, 'raise');
+    await under.parts.collection.advance(await begin(), 'opening', { set: { outcome: 'collected' } });
+    await skipClock(redis, 299_000);
+    await careForCollection(under.parts);
+    expect(raise).not.toHaveBeenCalled();
+    await skipClock(redis, 2_000);
+    await careForCollection(under.parts);
+    expect(raise.mock.calls).toEqual([['collection_overdue']]);
+  });
+
+  it.each(['given_up', 'failed'] as const)('raises an alarm once, whoever looks, for one that ended %s', async (outcome) => {
+    const raise = jest.spyOn(under.parts.metrics, 'raise');
+    await end(await begin());
+    await careForCollection(under.parts);
+    expect(raise).not.toHaveBeenCalled();
+    for (const times of [1, 2]) {
+      const opening = await under.parts.collection.advance(await begin(), 'opening', { set: { outcome } });
+      await under.parts.collection.end(opening as Collection);
+      await careForCollection(under.parts);
+      const afterARestart = createParts(redis).parts;
+      await careForCollection({ ...afterARestart, metrics: under.parts.metrics });
+      expect(raise.mock.calls).toEqual(Array(times).fill(['collection_failed']));
+    }
+  });
+
   it('comes with the tick that looks for lost jobs; the registry is left alone until it is over', async () => {
     const at = await begin();
     const ticks = createTickHandlers(under.parts, { onTick: () => undefined, mayAct: () => true });

@@ -1,4 +1,4 @@
-import { newSessionId } from '@vibe/contracts';
+import { newCollectionRun, newSessionId } from '@vibe/contracts';
 import { keys } from '@vibe/session-store';
 import { useRedis } from '@vibe/testkit';
 import type { Redis } from 'ioredis';
@@ -73,6 +73,26 @@ describe('the dry run of reconciling', () => {
     const { steps } = await dryRun();
     expect(steps.map(({ step, seenForMs }) => [step.kind, seenForMs])).toEqual([['retire', null], ['dropSnapshot', null]]);
     expect(dryRunLines({ steps, leftOut: [] })[0]).toMatch(/^now {2}remove service, secret {2}service: its session is hibernated/);
+  });
+
+  it('holds up what it would take from a registry that is being collected (F10)', async () => {
+    const { parts, shelf } = under;
+    const { id } = await sessionIn(parts.store, 'hibernated');
+    shelf.put(digestOf('d'), labelsOf(id));
+    await parts.care.expectTag(id, shelf.put(digestOf('e'), labelsOf(id, { rev: 9 })), 0);
+    await parts.collection.begin({ run: newCollectionRun(), step: 'draining', limitMs: 60_000 });
+    const held = await dryRun();
+    expect(dryRunJson(held).map((line) => JSON.parse(line) as object)).toEqual([expect.objectContaining({ step: 'dropSnapshot', when: 'waits' })]);
+    expect(dryRunLines(held)).toEqual([expect.stringMatching(/^waits: the registry is being collected {2}delete snapshot/), expect.stringContaining('1 in all, 0 of them now')]);
+    expect(held.leftOut).toEqual([expect.stringContaining('the registry is being collected')]);
+  });
+
+  it('says of which nodes no agent tells; drained ones have none', async () => {
+    const view = swarmView({ n1: 'ready', n2: 'ready', n3: 'ready', n4: 'down' });
+    await under.parts.reports.putSwarmView({ ...view, nodes: view.nodes.map((node) => (node.node_id === 'n3' ? { ...node, availability: 'drain' } : node)) });
+    const { steps, leftOut } = await dryRun();
+    expect(leftOut).toEqual(['no agent has told of the node n2 lately: it was not looked at']);
+    expect(dryRunLines({ steps, leftOut })[0]).toMatch(/^waits: seen for the first time {2}alarm {2}the node n2 is ready, and no agent tells of it {2}alarm agent_missing, node n2$/);
   });
 
   it('says what it could not look at', async () => {

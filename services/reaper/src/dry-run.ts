@@ -1,7 +1,7 @@
 import { SIGHTINGS_APART_MS, type Scope, printStep } from './perform-steps';
 import type { ReaperParts } from './reaper-parts';
 import { takeReconcileSnapshot } from './reconcile';
-import { type Step, type StepKind, planReconcile } from './reconcile-plan';
+import { type Step, type StepKind, planReconcile, silentNodes } from './reconcile-plan';
 import { DROPS_MAX } from './registry-care';
 import { planDroppable, takeRegistrySnapshot } from './registry-look';
 import { planRegistry } from './registry-plan';
@@ -10,6 +10,8 @@ import { planRegistry } from './registry-plan';
 export interface PlannedStep {
   readonly step: Step;
   readonly seenForMs: number | null;
+  /** True while a collection of the registry holds it up. */
+  readonly isHeld: boolean;
 }
 
 export interface DryRun {
@@ -24,12 +26,16 @@ export async function takeDryRun(parts: ReaperParts, signal: AbortSignal): Promi
   const leftOut: string[] = [];
   const snapshot = await takeReconcileSnapshot(parts);
   if (!snapshot) leftOut.push('no manager has told of the Swarm lately: nodes and services were not looked at');
+  for (const { hostname } of snapshot ? silentNodes(snapshot) : []) leftOut.push(`no agent has told of the node ${hostname} lately: it was not looked at`);
   const ofSwarm = snapshot ? planReconcile(snapshot) : [];
+  const isCollecting = (await parts.collection.current()) !== null;
+  if (isCollecting) leftOut.push('the registry is being collected: until that is over nothing is taken from it');
   const ofRegistry = await planOfRegistry(parts, leftOut, signal).catch((error: unknown) => {
     leftOut.push(`the registry could not be read (${error instanceof Error ? error.message : String(error)}): it was not looked at`);
     return [];
   });
-  return { steps: [...(await withSightings(parts, 'reconcile', ofSwarm)), ...(await withSightings(parts, 'registry', ofRegistry))], leftOut };
+  const steps = [...(await withSightings(parts, 'reconcile', ofSwarm)), ...(await withSightings(parts, 'registry', ofRegistry, isCollecting))];
+  return { steps, leftOut };
 }
 
 async function planOfRegistry(parts: ReaperParts, leftOut: string[], signal: AbortSignal): Promise<Step[]> {
@@ -44,9 +50,9 @@ async function planOfRegistry(parts: ReaperParts, leftOut: string[], signal: Abo
   return [];
 }
 
-async function withSightings({ care }: ReaperParts, scope: Scope, steps: readonly Step[]): Promise<PlannedStep[]> {
+async function withSightings({ care }: ReaperParts, scope: Scope, steps: readonly Step[], isHeld = false): Promise<PlannedStep[]> {
   const seenForMs = await care.seenFor(scope);
-  return steps.map((step) => ({ step, seenForMs: step.sighting === null ? null : (seenForMs.get(step.sighting) ?? 0) }));
+  return steps.map((step) => ({ step, seenForMs: step.sighting === null ? null : (seenForMs.get(step.sighting) ?? 0), isHeld }));
 }
 
 const names: Record<StepKind, string> = {
@@ -61,9 +67,10 @@ const names: Record<StepKind, string> = {
   alarm: 'alarm',
 };
 
-const isRipe = ({ seenForMs }: PlannedStep): boolean => seenForMs === null || seenForMs >= SIGHTINGS_APART_MS;
+const isRipe = ({ seenForMs, isHeld }: PlannedStep): boolean => !isHeld && (seenForMs === null || seenForMs >= SIGHTINGS_APART_MS);
 
 function whenOf(planned: PlannedStep): string {
+  if (planned.isHeld) return 'waits: the registry is being collected';
   if (planned.seenForMs === null) return 'now';
   const seenS = Math.floor(planned.seenForMs / 1_000);
   if (isRipe(planned)) return `now: seen for ${seenS} s`;

@@ -31,9 +31,9 @@ const executors: Executors = {
     await failpoint('care.after-drop');
     await care.settle({ session_id, reference });
   },
-  alarm: ({ metrics, logger }, { alarm, session_id }, why) => {
-    metrics.raise(alarm);
-    logger.error('records and the world do not match, and nothing is done about it', { alarm, session_id, why });
+  alarm: ({ metrics, logger }, args, why) => {
+    metrics.raise(args.alarm);
+    logger.error('records and the world do not match, and nothing is done about it', { ...args, why });
     return Promise.resolve();
   },
 };

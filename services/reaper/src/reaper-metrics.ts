@@ -4,7 +4,17 @@ import { Counter, Gauge, Histogram, type Registry } from '@vibe/platform';
 import { type Scope, scopes } from './perform-steps';
 import type { TickName } from './schedules';
 
-export const alarms = ['deleting_overdue', 'rewound', 'container_missing', 'snapshot_missing', 'base_image_missing', 'repositories_unrecorded', 'collection_overdue'] as const;
+export const alarms = [
+  'deleting_overdue',
+  'rewound',
+  'container_missing',
+  'snapshot_missing',
+  'base_image_missing',
+  'repositories_unrecorded',
+  'agent_missing',
+  'collection_overdue',
+  'collection_failed',
+] as const;
 export type Alarm = (typeof alarms)[number];
 
 /** What the reaper counts. Label sets are closed. */

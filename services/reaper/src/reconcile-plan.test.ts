@@ -50,7 +50,7 @@ describe('the reconcile plan', () => {
     it('but not when its container ended while it is put to sleep, or its agent is merely silent', () => {
       expect(steps({ record: record('hibernating', at), reports: [nodeReport('n1', { containers: [container(id, { container_id: 'c', state: 'exited' })] })] })).toEqual([]);
       expect(steps({ record: record('running', { ...at, frozen_container: 'c' }), reports: [nodeReport('n1', { containers: [container(id, { container_id: 'c', state: 'exited' })] })] })).toEqual([]);
-      expect(steps({ record: record('running', at), reports: [] })).toEqual([]);
+      expect(plan({ record: record('running', at), reports: [] }).map(({ kind }) => kind)).not.toContain('lose');
       expect(steps({ record: record('running', at), view: swarmView({ n1: 'unknown' }) })).toEqual([]);
     });
   });
@@ -86,7 +86,7 @@ describe('the reconcile plan', () => {
       expect(steps({ record: record('running', at) })).toEqual(alarm);
       expect(steps({ record: record('running', { node_id: 'n1' }) })).toEqual(alarm);
       expect(steps({ record: record('running', at), reports: shown({ container_id: 'c' }) })).toEqual([]);
-      expect(steps({ record: record('running', at), reports: [] })).toEqual([]);
+      expect(steps({ record: record('running', at), reports: [] })).toEqual([['alarm', { alarm: 'agent_missing', node_id: 'n1' }, 'agent n1']]);
       expect(steps({ record: record('hibernating', at) })).toEqual([]);
     });
   });

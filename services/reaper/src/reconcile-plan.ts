@@ -25,8 +25,8 @@ export interface StepArguments {
   readonly dropTag: { readonly session_id: string; readonly tag: string };
   /** What was never proven, or has been replaced. */
   readonly dropSnapshot: { readonly session_id: string; readonly reference: string; readonly digest: string };
-  /** Something a record wants is not there, or records are: a person is told, nothing is done. Of many sessions one is named. */
-  readonly alarm: { readonly alarm: 'container_missing' | 'snapshot_missing' | 'repositories_unrecorded'; readonly session_id: string };
+  /** Something is missing, of a session or on a node, or records are (of many sessions one is named): a person is told, nothing is done. */
+  readonly alarm: { readonly alarm: 'container_missing' | 'snapshot_missing' | 'repositories_unrecorded'; readonly session_id: string } | { readonly alarm: 'agent_missing'; readonly node_id: string };
 }
 
 export type StepKind = keyof StepArguments;
@@ -49,7 +49,7 @@ const DROPS_PER_NODE_MAX = 20;
 
 /** What must be done so that nodes and Swarm are as the records say; `[]` means that they are. Pure. */
 export function planReconcile(snapshot: ReconcileSnapshot): Step[] {
-  return [...planLosses(snapshot), ...planAbsences(snapshot), ...planRetirements(snapshot), ...planContainers(snapshot), ...snapshot.reports.flatMap((report) => planNode(snapshot, report))];
+  return [...planLosses(snapshot), ...planAbsences(snapshot), ...planSilence(snapshot), ...planRetirements(snapshot), ...planContainers(snapshot), ...snapshot.reports.flatMap((report) => planNode(snapshot, report))];
 }
 
 /** Sessions whose container ended or whose node went away. A container that is merely absent from a list is the agent's to look into. */
@@ -81,6 +81,17 @@ function planAbsences({ view, reports, records }: ReconcileSnapshot): Step[] {
     if (state !== 'running' || !told.has(node_id) || there.has(container_id)) return [];
     return [{ kind: 'alarm', with: { alarm: 'container_missing', session_id: id }, why: 'it runs by its record, and no node shows its container', sighting: `missing ${id}` }];
   });
+}
+
+/** Nodes that run tasks by what the Swarm says, and of which no agent tells. A node that is drained has no agent. */
+export function silentNodes({ view, reports }: Pick<ReconcileSnapshot, 'view' | 'reports'>): SwarmView['nodes'] {
+  const told = new Set(reports.map(({ node_id }) => node_id));
+  return view.nodes.filter(({ node_id, state, availability }) => state === 'ready' && availability !== 'drain' && !told.has(node_id));
+}
+
+/** Of such a node nothing is known: its sessions cannot fall asleep, and what is left there stays. */
+function planSilence(snapshot: ReconcileSnapshot): Step[] {
+  return silentNodes(snapshot).map(({ node_id, hostname }) => ({ kind: 'alarm', with: { alarm: 'agent_missing', node_id }, why: `the node ${hostname} is ready, and no agent tells of it`, sighting: `agent ${node_id}` }));
 }
 
 /** Containers that no service holds and no record calls its own: left by a node that was cut off, or made by hand. */

@@ -47,6 +47,18 @@ describe('a reconcile round', () => {
     expect(under.added).toEqual([{ queueName: 'node-n1', name: 'drop-container', payload: { session_id: id, container_id: 'abc' } }]);
   });
 
+  it('raises an alarm for a node that is ready and of which no agent tells, on the second sighting', async () => {
+    const raise = jest.spyOn(under.parts.metrics, 'raise');
+    await under.parts.reports.putSwarmView(swarmView({ n1: 'ready', n2: 'ready' }));
+    await under.parts.reports.put(nodeReport('n1'));
+    await reconcile(under.parts, never);
+    expect(raise).not.toHaveBeenCalled();
+    await skipClock(redis, 60_000);
+    await reconcile(under.parts, never);
+    expect(raise.mock.calls).toEqual([['agent_missing']]);
+    expect(under.added).toEqual([]);
+  });
+
   it('moves a session whose container ended to lost, with the reason', async () => {
     const { id } = await sessionIn(under.parts.store, 'running');
     await under.parts.reports.putSwarmView(swarmView({ n1: 'ready' }));
