@@ -1,4 +1,5 @@
 import { newSessionId, snapshotTagOf } from '@vibe/contracts';
+import { CodedError } from '@vibe/platform';
 import { useRedis } from '@vibe/testkit';
 import type { Redis } from 'ioredis';
 import { container, createParts, digestOf, labelsOf, never, nodeReport, sessionIn, skipClock, swarmView } from '../test/reaper-under-test';
@@ -113,6 +114,15 @@ describe('registry care', () => {
     await skipClock(redis, 60_000);
     expect(await round()).toMatchObject({ steps: 1, unripe: 0, failed: 0 });
     expect(under.shelf.sessions()).toEqual([id]);
+  });
+
+  it('leaves alone a repository without a record whose tags name nothing: such a tag cannot be deleted', async () => {
+    const id = newSessionId();
+    under.shelf.put(digestOf('b'), labelsOf(id));
+    under.shelf.resolve = async () => {
+      throw new CodedError('registry_not_found', 'the registry does not have it');
+    };
+    expect(await care()).toMatchObject({ steps: 0, unripe: 0 });
   });
 
   it('lets a tag go that its session knows nothing of, on the second sighting, and keeps what is under way (F23)', async () => {

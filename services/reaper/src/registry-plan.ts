@@ -27,8 +27,7 @@ export function planRegistry({ tags, records, droppable, missing }: RegistrySnap
   const goesAnyhow = new Set(droppable.map(({ session_id, reference }) => `${session_id} ${reference}`));
   const unwanted = [...tags].flatMap(([session_id, seen]): Step[] => {
     const record = records.get(session_id);
-    // A registry goes on naming a repository whose tags are all gone.
-    if (seen.length === 0 || !record || record.state === 'deleting') return [];
+    if (!record || record.state === 'deleting') return [];
     // What is left of a session whose snapshot is gone may be all there is of it (a volume that came back from a backup).
     if (missing.has(session_id)) return [];
     return seen
@@ -38,7 +37,9 @@ export function planRegistry({ tags, records, droppable, missing }: RegistrySnap
   const absent = [...records.values()]
     .filter(({ id, state }) => missing.has(id) && needsSnapshot(state))
     .map(({ id, state }): Step => ({ kind: 'alarm', with: { alarm: 'snapshot_missing', session_id: id }, why: `it is ${state}, and the registry does not have its snapshot`, sighting: `snapshot ${id}` }));
-  return [...planUnrecorded([...tags].flatMap(([id, seen]) => (seen.length > 0 && !records.has(id) ? [id] : []))), ...unwanted, ...absent];
+  // A registry goes on naming a repository whose tags are all gone, and a tag whose manifest is: neither can be deleted.
+  const unrecorded = [...tags].flatMap(([id, seen]) => (!records.has(id) && seen.some(({ digest }) => digest !== null) ? [id] : []));
+  return [...planUnrecorded(unrecorded), ...unwanted, ...absent];
 }
 
 /** The repositories of sessions without a record: they go, unless they are too many. */
