@@ -1,5 +1,6 @@
 import { type PayloadOf, newCollectionRun, SWARM_QUEUE, swarmJobs } from '@vibe/contracts';
 import { failpoint, isCoded } from '@vibe/platform';
+import { takesPushes } from '@vibe/registry';
 import type { Collection, CollectionStep, JobContext, RegistryCollection } from '@vibe/session-store';
 import { hasEnded } from '@vibe/swarm';
 import type { AgentParts } from './agent-parts';
@@ -13,9 +14,6 @@ export const READ_ONLY_LIMIT_MS = 60 * 60_000;
 const LOOK_EVERY_MS = 500;
 /** More than any Swarm has sessions. */
 const IN_WORK_MAX = 10_000;
-
-/** Asked whether it would take a push; it is always there. */
-const PROBE_REPOSITORY = 'vibe-terminal';
 
 export type CollectParts = Pick<AgentParts, 'engine' | 'registry' | 'store' | 'epoch' | 'queues' | 'logger'> & {
   readonly collection: RegistryCollection;
@@ -33,7 +31,8 @@ const steps: Record<CollectionStep, (parts: CollectParts, collection: Collection
  * collector deletes what no manifest names, and in a push the manifest comes last. So: nothing falls asleep any more → what is
  * falling asleep ends → the registry is read-only, by its own answer → it is collected → writable, by its own answer → sessions
  * may fall asleep again. It only ever does what the step in Redis says and looks before it acts, so every step may be
- * repeated, by another agent too. What takes too long or fails ends in `opening`, as everything does.
+ * repeated, by another agent too. What takes too long or fails ends in `opening`, as everything does; so does a collection in whose
+ * way a rebuild is, which reads no registry that is being collected.
  */
 export async function collectGarbage(parts: CollectParts, { run }: PayloadOf<typeof swarmJobs.collect>, context: JobContext): Promise<void> {
   let at: Outcome = await parts.collection.begin({ run, step: 'draining', limitMs: DRAIN_LIMIT_MS });
@@ -41,15 +40,20 @@ export async function collectGarbage(parts: CollectParts, { run }: PayloadOf<typ
   await failpoint('collect.after-flag');
   while (at !== null) {
     context.signal.throwIfAborted();
-    const isOverdue: boolean = at.step !== 'opening' && (await parts.store.now()) >= at.deadline_at;
-    const next: Outcome = isOverdue ? await giveUp(parts, at) : await steps[at.step](parts, at);
+    const reason: string | null = at.step === 'opening' ? null : await reasonToGiveUp(parts, at);
+    const next: Outcome = reason === null ? await steps[at.step](parts, at) : await giveUp(parts, at, reason);
     if (next === 'wait') await tryLater(context, LOOK_EVERY_MS);
     else at = next;
   }
 }
 
-async function giveUp({ collection, logger }: CollectParts, at: Collection): Promise<Outcome> {
-  const reason = at.step === 'draining' ? 'sessions were falling asleep all the time' : `it took too long (${at.step})`;
+async function reasonToGiveUp({ store, epoch }: CollectParts, at: Collection): Promise<string | null> {
+  if (!(await epoch.isOpen())) return 'the records are being put together';
+  if ((await store.now()) < at.deadline_at) return null;
+  return at.step === 'draining' ? 'sessions were falling asleep all the time' : `it took too long (${at.step})`;
+}
+
+async function giveUp({ collection, logger }: CollectParts, at: Collection, reason: string): Promise<Outcome> {
   logger.error('the collection of the registry is given up', { run: at.run, step: at.step, reason });
   return collection.advance(at, 'opening', { set: { outcome: 'given_up', reason } });
 }
@@ -66,8 +70,7 @@ function fail({ collection, logger }: CollectParts, at: Collection, reason: stri
 }
 
 /** Waits until nothing is pushed for a hibernation, by records that can be believed. None begins any more: the flag is there. */
-async function drain({ store, epoch, collection, logger }: CollectParts, at: Collection): Promise<Outcome> {
-  if (!(await epoch.isOpen())) return 'wait';
+async function drain({ store, collection, logger }: CollectParts, at: Collection): Promise<Outcome> {
   const working = await store.getMany(await store.inWork(0, IN_WORK_MAX));
   if (working.some(({ state }) => state === 'hibernating')) return 'wait';
   logger.info('the registry is made read-only', { run: at.run });
@@ -87,7 +90,7 @@ async function close(parts: CollectParts, at: Collection): Promise<Outcome> {
   }
   await failpoint('collect.after-prepare');
   if (!(await engine.setRegistryReadOnly(registryService, true, { isStillWanted: isStillAt(parts, at) }))) return null;
-  if ((await takesPushes(parts)) !== false) return 'wait';
+  if ((await takesPushes(parts.registry)) !== false) return 'wait';
   await failpoint('collect.after-read-only');
   return collection.advance(at, 'collecting');
 }
@@ -97,7 +100,7 @@ async function collect(parts: CollectParts, at: Collection): Promise<Outcome> {
   const { engine, collection, logger } = parts;
   const collector = await engine.findCollector();
   if (collector?.run !== at.run) return fail(parts, at, 'the collector was removed');
-  const isTaking = await takesPushes(parts);
+  const isTaking = await takesPushes(parts.registry);
   if (isTaking === null) return 'wait';
   if (isTaking) return fail(parts, at, 'the registry took pushes again before it was collected');
   if (!collector.isStarted) {
@@ -122,7 +125,7 @@ async function open(parts: CollectParts, at: Collection): Promise<Outcome> {
   if (!(await removeCollector(parts))) return 'wait';
   await failpoint('collect.after-removal');
   if (!(await engine.setRegistryReadOnly(registryService, false, { isStillWanted: isStillAt(parts, at) }))) return null;
-  if ((await takesPushes(parts)) !== true) return 'wait';
+  if ((await takesPushes(parts.registry)) !== true) return 'wait';
   await failpoint('collect.after-writable');
   const ended = await collection.end(at);
   if (ended) {
@@ -144,16 +147,6 @@ async function removeCollector({ engine }: CollectParts): Promise<boolean> {
   if (tasks.some((task) => !hasEnded(task))) return false;
   await engine.removeService(collector.serviceId);
   return true;
-}
-
-/** Whether the registry takes pushes, by its own answer; null while it does not answer. */
-async function takesPushes({ registry }: CollectParts): Promise<boolean | null> {
-  try {
-    return await registry.takesPushes(PROBE_REPOSITORY);
-  } catch (error) {
-    if (isCoded(error, 'registry_unreachable')) return null;
-    throw error;
-  }
 }
 
 /**

@@ -5,7 +5,7 @@ import type { ReaperMetrics } from './reaper-metrics';
 import type { Settings } from './settings';
 
 /** What the reaper says to the registry. */
-export type SnapshotShelf = Pick<RegistryClient, 'has' | 'catalogue' | 'listTags' | 'resolve' | 'inspectSnapshot' | 'layersOf' | 'prove' | 'deleteManifest' | 'deleteRepository'>;
+export type SnapshotShelf = Pick<RegistryClient, 'has' | 'takesPushes' | 'catalogue' | 'listTags' | 'resolve' | 'inspectSnapshot' | 'layersOf' | 'prove' | 'deleteManifest' | 'deleteRepository'>;
 
 /** What main.ts opens once and every concern of the reaper is handed. */
 export interface ReaperParts {

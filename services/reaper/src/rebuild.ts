@@ -5,6 +5,7 @@ import type { Adoption } from '@vibe/session-store';
 import { allAtOnce } from './all-at-once';
 import { ACTOR, type ReaperParts } from './reaper-parts';
 import { type FoundSnapshot, planAdoptions } from './rebuild-plan';
+import { waitOnRegistry } from './rebuild-waits';
 import { hibernatedTtlMs } from './settings';
 
 /** Repositories read, and sessions adopted (each is a write that Redis syncs to its disk), at once. */
@@ -18,8 +19,8 @@ export type RebuildOutcome = { readonly outcome: 'opened'; readonly adopted: num
 
 /**
  * One try at filling Redis again: adopts what the nodes and the registry hold, then opens a new epoch. Only when every node
- * that is not down has reported (a manager that has just started calls all others `unknown`) and the whole catalogue
- * of our own registry was read.
+ * that is not down has reported (a manager that has just started calls all others `unknown`) and the whole catalogue of our own
+ * registry was read, which takes pushes before and after.
  * Waiting costs nothing; whatever fails is thrown and tried again. A first start is the same with nothing to adopt. Safe to repeat, and by two processes at once: the first epoch holds.
  */
 export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promise<RebuildOutcome> {
@@ -27,7 +28,12 @@ export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promi
   const seen = await reportsOfLivingNodes(parts);
   if ('waitsFor' in seen) return { outcome: 'waiting', forWhat: seen.waitsFor };
   await failpoint('rebuild.before-shelf');
+  const before = await waitOnRegistry(parts, signal);
+  if (before !== null) return { outcome: 'waiting', forWhat: before };
   const shelf = await readShelf(parts, signal);
+  // What was read while it was being made read-only, or was restarted, may be a part of it.
+  const after = await waitOnRegistry(parts, signal);
+  if (after !== null) return { outcome: 'waiting', forWhat: after };
   await failpoint('rebuild.after-shelf');
   if (!shelf) return { outcome: 'waiting', forWhat: 'the registry that has the base image' };
   const witnesses = {

@@ -23,6 +23,7 @@ export class ShelfInMemory implements SnapshotShelf {
   readonly readBack: string[] = [];
   isDown = false;
   hasBaseImage = true;
+  isReadOnly = false;
 
   put(digest: string, labels: SnapshotLabels, tag = snapshotTagOf(labels.gen, labels.rev, 'aaaaaaaa')): string {
     this.images.set(digest, { repository: `vibe-session-${labels.session_id}`, tag, labels, bytes: 7 });
@@ -40,6 +41,10 @@ export class ShelfInMemory implements SnapshotShelf {
     return { digest: found[0], ...found[1] };
   }
 
+  takesPushes = async () => {
+    this.of('');
+    return !this.isReadOnly;
+  };
   catalogue = async () => {
     this.of('');
     return ['vibe-terminal', ...new Set([...this.images.values()].map(({ repository }) => repository))];

@@ -1,0 +1,54 @@
+import { newCollectionRun, newSessionId } from '@vibe/contracts';
+import { useRedis } from '@vibe/testkit';
+import { createParts, digestOf, labelsOf, never, nodeReport, swarmView } from '../test/reaper-under-test';
+import { EpochWatch } from './epoch-watch';
+
+const HOUR = 3_600_000;
+
+let under: ReturnType<typeof createParts>;
+let watch: EpochWatch;
+
+useRedis((redis) => {
+  under = createParts(redis);
+  watch = new EpochWatch(under.parts);
+});
+
+const id = newSessionId();
+const get = () => under.parts.store.get(id);
+
+/** What the one node reports; each container's service is there. */
+async function seen(more: Parameters<typeof nodeReport>[1] = {}): Promise<void> {
+  const services = (more.containers ?? []).map((container) => ({ ...container, service_id: container.service_id ?? '', image: 'i' }));
+  await under.parts.reports.putSwarmView(swarmView({ n1: 'ready' }, { services }));
+  await under.parts.reports.put(nodeReport('n1', more));
+}
+
+describe('a rebuild', () => {
+  it('reads no registry that is being collected, and has an agent go on with that collection: no tick does without an epoch (F10, F20)', async () => {
+    under.shelf.put(digestOf('a'), labelsOf(id));
+    await seen();
+    const run = newCollectionRun();
+    await under.parts.collection.begin({ run, step: 'collecting', limitMs: HOUR });
+    under.shelf.isReadOnly = true;
+    expect(await watch.look(never)).toBe(false);
+    expect(under.added).toEqual([{ queueName: 'swarm', name: 'collect', payload: { run } }]);
+    expect(await under.parts.epoch.isOpen()).toBe(false);
+    under.shelf.isReadOnly = false;
+    expect(await watch.look(never)).toBe(true);
+    expect(await get()).toMatchObject({ state: 'hibernated' });
+  });
+
+  it('does not believe a catalogue that was read while the registry became read-only: what a short one leaves out would be erased (F10, F20)', async () => {
+    under.shelf.put(digestOf('a'), labelsOf(id));
+    await seen();
+    const catalogue = jest.spyOn(under.shelf, 'catalogue').mockImplementationOnce(async () => {
+      under.shelf.isReadOnly = true;
+      return ['vibe-terminal'];
+    });
+    expect(await watch.look(never)).toBe(false);
+    expect(catalogue).toHaveBeenCalledTimes(1);
+    under.shelf.isReadOnly = false;
+    expect(await watch.look(never)).toBe(true);
+    expect(await get()).toMatchObject({ state: 'hibernated', snapshot_digest: digestOf('a') });
+  });
+});
