@@ -45,6 +45,13 @@ describe('the session store', () => {
     expect((await create()).outcome).toBe('created');
   });
 
+  it('reads many records past one that is none, and says which', async () => {
+    const [good, bad] = [await running(), await running()];
+    await redis.hset(keys.session(bad.id), 'rev', 'no number');
+    expect(await store.readMany([bad.id, newSessionId(), good.id])).toEqual({ records: [good], unreadable: [bad.id] });
+    await expect(store.getMany([good.id, bad.id])).rejects.toThrow(bad.id);
+  });
+
   it('creates nothing while there is no epoch', async () => {
     await epoch.close();
     expect((await create()).outcome).toBe('rebuilding');

@@ -99,15 +99,31 @@ export class SessionStore {
     return Object.keys(hash).length === 0 ? null : sessionRecordSchema.parse(hash);
   }
 
-  /** The records of several sessions in one round trip; absent ones are left out. */
+  /** The records of several sessions in one round trip; absent ones are left out. @throws when one of them cannot be read */
   async getMany(ids: readonly string[]): Promise<SessionRecord[]> {
+    const { records, unreadable } = await this.readMany(ids);
+    if (unreadable.length > 0) throw new Error(`the records of these sessions cannot be read: ${unreadable.join(', ')}`);
+    return records;
+  }
+
+  /**
+   * The same for whoever looks at all sessions: one record that is no record must not stop the work on the others. `unreadable`
+   * are the ids of those: their sessions have a record, and whatever there is of them is left alone.
+   */
+  async readMany(ids: readonly string[]): Promise<{ records: SessionRecord[]; unreadable: string[] }> {
     const pipeline = this.redis.pipeline();
     for (const id of ids) pipeline.hgetall(keys.session(id));
     const replies = (await pipeline.exec()) ?? [];
-    return replies.flatMap(([error, hash]) => {
+    const records: SessionRecord[] = [];
+    const unreadable: string[] = [];
+    for (const [index, [error, hash]] of replies.entries()) {
       if (error) throw error;
-      return Object.keys(hash as object).length === 0 ? [] : [sessionRecordSchema.parse(hash)];
-    });
+      if (Object.keys(hash as object).length === 0) continue;
+      const read = sessionRecordSchema.safeParse(hash);
+      if (read.success) records.push(read.data);
+      else unreadable.push(ids[index] as string);
+    }
+    return { records, unreadable };
   }
 
   /** All sessions of a user, the oldest first. */

@@ -69,10 +69,13 @@ function fail({ collection, logger }: CollectParts, at: Collection, reason: stri
   return collection.advance(at, 'opening', { set: { outcome: 'failed', reason } });
 }
 
-/** Waits until nothing is pushed for a hibernation, by records that can be believed. None begins any more: the flag is there. */
+/**
+ * Waits until nothing is pushed for a hibernation, by records that can be believed. None begins any more: the flag is there. A record
+ * that cannot be read is not waited for: its session pushes nothing, because whoever puts it to sleep reads it first.
+ */
 async function drain({ store, collection, logger }: CollectParts, at: Collection): Promise<Outcome> {
-  const working = await store.getMany(await store.inWork(0, IN_WORK_MAX));
-  if (working.some(({ state }) => state === 'hibernating')) return 'wait';
+  const working = await store.readMany(await store.inWork(0, IN_WORK_MAX));
+  if (working.records.some(({ state }) => state === 'hibernating')) return 'wait';
   logger.info('the registry is made read-only', { run: at.run });
   return collection.advance(at, 'closing', { limitMs: READ_ONLY_LIMIT_MS });
 }

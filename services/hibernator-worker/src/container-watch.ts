@@ -99,7 +99,7 @@ export class ContainerWatch {
   /** Takes up what the records say runs on this node: what died while no agent looked is then found by `resync`. */
   async recall(): Promise<void> {
     const { store, nodeId } = this.parts;
-    for (const record of await store.getMany(await store.allRunning())) {
+    for (const record of (await store.readMany(await store.allRunning())).records) {
       if (record.node_id === nodeId && record.container_id !== undefined) this.known.set(record.container_id, { sessionId: record.id, gen: record.gen });
     }
   }
@@ -111,7 +111,8 @@ export class ContainerWatch {
   async resync(): Promise<RunningContainer[]> {
     const { engine, store, freezer, underWay, logger } = this.parts;
     const containers = await engine.listSessionContainers();
-    const records = new Map((await store.getMany([...new Set(containers.map((c) => c.session_id))])).map((record) => [record.id, record]));
+    const read = await store.readMany([...new Set(containers.map((c) => c.session_id))]);
+    const records = new Map(read.records.map((record) => [record.id, record]));
     for (const record of records.values()) underWay.noticed({ session_id: record.id, rev: record.rev });
 
     const there = new Set(containers.map((container) => container.container_id));

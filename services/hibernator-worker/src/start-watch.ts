@@ -14,7 +14,7 @@ const LOOKS_AT_ONCE = 200;
  */
 export async function lookAtSlowStarts(parts: AgentParts): Promise<void> {
   const ids = await parts.store.slowStarts(START_LOOK_MS, LOOKS_AT_ONCE);
-  for (const record of await parts.store.getMany(ids)) {
+  for (const record of (await parts.store.readMany(ids)).records) {
     if ((record.state !== 'creating' && record.state !== 'waking') || record.service_id === undefined) continue;
     try {
       await lookAtStart(parts, record, record.service_id);

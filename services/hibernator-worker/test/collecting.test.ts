@@ -163,25 +163,6 @@ describe('collecting the registry', () => {
     expect(await stage.collection.last()).toMatchObject({ outcome: 'failed', reason: expect.stringContaining('REGISTRY_SERVICE') as string });
   });
 
-  it.each(['draining', 'closing', 'collecting'] as const)('gives way to a rebuild when it is %s: that reads no registry which is being collected', async (step) => {
-    const { epoch } = agents.agent('manager').parts;
-    const { record } = await agents.running();
-    if (step === 'draining') await agents.claimSleep(record);
-    const [sleep] = agents.line.waiting.splice(0);
-    stage.collectorPlan = 'hangs';
-    stage.isLagging = step === 'closing';
-    await stage.ask();
-    await stage.collectUntil(async () => (await stage.collection.current())?.step === step && (step !== 'collecting' || stage.seenByCollectors.length > 0));
-    await epoch.close();
-    stage.isLagging = false;
-    await agents.drain();
-    await stage.expectResumed();
-    expect(await stage.collection.last()).toMatchObject({ outcome: 'given_up', reason: 'the records are being put together' });
-    await epoch.open();
-    if (sleep) agents.line.waiting.push(sleep);
-    await agents.drain();
-  });
-
   it('stops the collector when somebody else makes the registry writable', async () => {
     stage.collectorPlan = 'hangs';
     await stage.ask();

@@ -216,4 +216,15 @@ describe('a container that dies at the wrong time', () => {
     expect(await parts.epoch.look()).toBe('absent');
     await parts.epoch.open();
   });
+
+  it('is noticed although the record of another session cannot be read', async () => {
+    const { record } = await agents.running();
+    const other = await agents.running('eve');
+    await agents.redis.hset(keys.session(other.record.id), 'rev', 'no number');
+    const { watch } = agents.agentOn(record.node_id);
+    await watch.recall();
+    await remove(record, { isEventful: false });
+    await watch.resync();
+    expect(await agents.until(record.id, 'lost')).toMatchObject({ reason: expect.stringContaining('removed') as string });
+  });
 });

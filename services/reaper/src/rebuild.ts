@@ -3,6 +3,7 @@ import { failpoint, isCoded } from '@vibe/platform';
 import { isOwnRegistry } from '@vibe/registry';
 import type { Adoption } from '@vibe/session-store';
 import { allAtOnce } from './all-at-once';
+import { readRecords } from './read-records';
 import { ACTOR, type ReaperParts } from './reaper-parts';
 import { type FoundSnapshot, planAdoptions } from './rebuild-plan';
 import { waitOnRegistry } from './rebuild-waits';
@@ -47,8 +48,8 @@ export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promi
   let left: ReadonlySet<string> | null = null;
   for (let passes = 0; passes < PASSES_MAX && left?.size !== 0; passes += 1) {
     const due: ReadonlySet<string> | null = left;
-    const records = await store.getMany(await store.allIds());
-    const adoptions = planAdoptions({ ...witnesses, records, nowMs: await store.now() }).filter(({ id }) => due === null || due.has(id));
+    const { records, isUnreadable } = await readRecords(parts, await store.allIds());
+    const adoptions = planAdoptions({ ...witnesses, records, nowMs: await store.now() }).filter(({ id }) => !isUnreadable(id) && (due === null || due.has(id)));
     const moved = await adoptAll(parts, adoptions, signal);
     // Somebody else has ended the rebuild: what it adopted holds.
     if (moved === 'epoch') return { outcome: 'opened', adopted: 0 };

@@ -1,11 +1,13 @@
 import { failpoint } from '@vibe/platform';
 import { performRipe } from './perform-steps';
+import { readRecords } from './read-records';
 import type { ReaperParts } from './reaper-parts';
 import { type ReconcileSnapshot, planReconcile } from './reconcile-plan';
 import type { TickStats } from './tick-stats';
 
-/** Reads what nodes, Swarm and records say; null while no manager has told of the Swarm lately: then nothing is decided. */
-export async function takeReconcileSnapshot({ store, reports, settings }: Pick<ReaperParts, 'store' | 'reports' | 'settings'>): Promise<ReconcileSnapshot | null> {
+/** Reads what nodes, Swarm and records say; null while no manager has told of the Swarm lately: then nothing is decided. A session whose record cannot be read is not in it. */
+export async function takeReconcileSnapshot(parts: Pick<ReaperParts, 'store' | 'reports' | 'settings' | 'logger'>): Promise<ReconcileSnapshot | null> {
+  const { store, reports, settings } = parts;
   const [view, nodeReports] = await Promise.all([reports.swarmView(), reports.all()]);
   if (!view) return null;
   const ids = new Set([
@@ -15,8 +17,14 @@ export async function takeReconcileSnapshot({ store, reports, settings }: Pick<R
     ...(await store.allRunning()),
     ...(await store.inWork(0, 10_000)),
   ]);
-  const records = new Map((await store.getMany([...ids])).map((record) => [record.id, record]));
-  return { view, reports: nodeReports, records, baseImage: settings.BASE_IMAGE };
+  const { records, isUnreadable } = await readRecords(parts, [...ids]);
+  const isSeen = ({ session_id }: { session_id: string }): boolean => !isUnreadable(session_id);
+  return {
+    view: { ...view, services: view.services.filter(isSeen), secrets: view.secrets.filter(isSeen) },
+    reports: nodeReports.map((report) => ({ ...report, containers: report.containers.filter(isSeen), images: report.images.filter(isSeen) })),
+    records: new Map(records.map((record) => [record.id, record])),
+    baseImage: settings.BASE_IMAGE,
+  };
 }
 
 /** Holds nodes and Swarm against the records, and asks for what must be done. Every step may be repeated. */

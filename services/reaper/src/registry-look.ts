@@ -3,13 +3,14 @@ import { isCoded } from '@vibe/platform';
 import { isOwnRegistry } from '@vibe/registry';
 import type { Droppable } from '@vibe/session-store';
 import { allAtOnce } from './all-at-once';
+import { readRecords } from './read-records';
 import type { ReaperParts } from './reaper-parts';
 import { type RegistrySnapshot, judgeDroppable, needsSnapshot } from './registry-plan';
 import type { Step } from './reconcile-plan';
 
 const REQUESTS_AT_ONCE = 16;
 
-type Parts = Pick<ReaperParts, 'registry' | 'store' | 'care' | 'settings'>;
+type Parts = Pick<ReaperParts, 'registry' | 'store' | 'care' | 'settings' | 'logger'>;
 
 /** The digest that a reference names now; null when the registry itself says that it is not there. */
 async function digestOf(registry: ReaperParts['registry'], repository: string, reference: string): Promise<string | null> {
@@ -25,7 +26,8 @@ async function digestOf(registry: ReaperParts['registry'], repository: string, r
  * Reads the whole registry and every record; null when the registry does not have the base image: then it is not our own, or not
  * as it was, and nothing is decided. Throws when it cannot be asked: half of it would say the wrong things.
  */
-export async function takeRegistrySnapshot({ registry, store, care, settings }: Parts, signal: AbortSignal): Promise<RegistrySnapshot | null> {
+export async function takeRegistrySnapshot(parts: Parts, signal: AbortSignal): Promise<RegistrySnapshot | null> {
+  const { registry, store, care, settings } = parts;
   const atOnce = { limit: REQUESTS_AT_ONCE, signal };
   const ids = (await registry.catalogue()).flatMap((repository) => sessionOfRepository(repository) ?? []);
   const tags = await allAtOnce(ids, atOnce, async (id) => {
@@ -33,7 +35,7 @@ export async function takeRegistrySnapshot({ registry, store, care, settings }: 
     const names = await registry.listTags(repository);
     return [id, await Promise.all(names.map(async (tag) => ({ tag, digest: await digestOf(registry, repository, tag) })))] as const;
   });
-  const records = await store.getMany([...new Set([...ids, ...(await store.allIds())])]);
+  const { records, isUnreadable } = await readRecords(parts, [...new Set([...ids, ...(await store.allIds())])]);
   const droppable = await care.all();
 
   const named = new Map(tags.map(([id, seen]) => [id, new Set(seen.map(({ digest }) => digest))]));
@@ -43,7 +45,7 @@ export async function takeRegistrySnapshot({ registry, store, care, settings }: 
     return snapshot_digest !== undefined && (await digestOf(registry, repositoryOf(id), snapshot_digest)) !== null ? [] : [id];
   });
   if (!(await isOwnRegistry(registry, settings, signal))) return null;
-  return { tags: new Map(tags), records: new Map(records.map((record) => [record.id, record])), droppable, missing: new Set(missing.flat()) };
+  return { tags: new Map(tags.filter(([id]) => !isUnreadable(id))), records: new Map(records.map((record) => [record.id, record])), droppable, missing: new Set(missing.flat()) };
 }
 
 /** What becomes of something that may go: the step that deletes it, `wait` while somebody may be at work on it or the registry is not our own, null when there is nothing to do. */
