@@ -49,9 +49,9 @@ export class EpochWatch {
       await failpoint('rebuild.after-close');
     }
     this.rebuild ??= await this.begin();
-    const outcome = await tryRebuild(this.parts, signal);
+    const outcome = await tryRebuild(this.parts, signal, this.now() - this.rebuild.startedAt);
     if (outcome.outcome === 'opened') {
-      logger.info('rebuilt', { adopted: outcome.adopted, ms: Math.round(performance.now() - this.rebuild.startedAt) });
+      logger.info('rebuilt', { adopted: outcome.adopted, ms: Math.round(this.now() - this.rebuild.startedAt) });
       metrics.setRebuilding(false);
       this.rebuild = null;
       this.openSince = -Infinity;
@@ -68,11 +68,11 @@ export class EpochWatch {
     await failpoint('rebuild.after-clear');
     logger.warn('Redis holds no epoch: it is filled from what the nodes and the registry hold');
     metrics.setRebuilding(true);
-    return { startedAt: performance.now(), remindedAt: -Infinity };
+    return { startedAt: this.now(), remindedAt: -Infinity };
   }
 
   private remind(forWhat: string): void {
-    const now = performance.now();
+    const now = this.now();
     if (!this.rebuild || now - this.rebuild.remindedAt < REMIND_EVERY_MS) return;
     this.rebuild.remindedAt = now;
     this.parts.logger.warn('the rebuild waits', { for_what: forWhat, since_ms: Math.round(now - this.rebuild.startedAt) });

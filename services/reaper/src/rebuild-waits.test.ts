@@ -1,16 +1,17 @@
 import { newCollectionRun, newSessionId } from '@vibe/contracts';
 import { useRedis } from '@vibe/testkit';
-import { createParts, digestOf, labelsOf, never, nodeReport, swarmView } from '../test/reaper-under-test';
+import { container, createParts, digestOf, labelsOf, never, nodeReport, swarmView } from '../test/reaper-under-test';
 import { EpochWatch } from './epoch-watch';
 
 const HOUR = 3_600_000;
 
 let under: ReturnType<typeof createParts>;
 let watch: EpochWatch;
+let nowMs = 0;
 
 useRedis((redis) => {
   under = createParts(redis);
-  watch = new EpochWatch(under.parts);
+  watch = new EpochWatch(under.parts, () => nowMs);
 });
 
 const id = newSessionId();
@@ -50,5 +51,24 @@ describe('a rebuild', () => {
     under.shelf.isReadOnly = false;
     expect(await watch.look(never)).toBe(true);
     expect(await get()).toMatchObject({ state: 'hibernated', snapshot_digest: digestOf('a') });
+  });
+
+  it('waits for a terminal that is just starting: without a record it would be an orphan in the moment it opens (F20)', async () => {
+    await seen({ containers: [container(id, { is_listening: false })] });
+    expect(await watch.look(never)).toBe(false);
+    nowMs += 119_000;
+    expect(await watch.look(never)).toBe(false);
+    await seen({ containers: [container(id)] });
+    expect(await watch.look(never)).toBe(true);
+    expect(await get()).toMatchObject({ state: 'running' });
+  });
+
+  it('waits no longer than 120 s for it, and adopts what is there', async () => {
+    under.shelf.put(digestOf('a'), labelsOf(id, { gen: 2 }));
+    await seen({ containers: [container(id, { gen: 3, is_listening: false })] });
+    expect(await watch.look(never)).toBe(false);
+    nowMs += 120_000;
+    expect(await watch.look(never)).toBe(true);
+    expect(await get()).toMatchObject({ state: 'hibernated', gen: 3, snapshot_digest: digestOf('a') });
   });
 });

@@ -1,6 +1,20 @@
-import { SWARM_QUEUE, swarmJobs } from '@vibe/contracts';
+import { type NodeReport, SWARM_QUEUE, swarmJobs } from '@vibe/contracts';
 import { takesPushes } from '@vibe/registry';
 import type { ReaperParts } from './reaper-parts';
+
+/** As long as any start may take. */
+const STARTING_LIMIT_MS = 120_000;
+
+/**
+ * What of these reports is only half of a session, in a rebuild that began `sinceMs` ago; null when nothing is, or no longer waited for.
+ * A container that does not listen yet is not adopted, so that its terminal would be an orphan in the moment it opens. One that
+ * hangs must not keep all others waiting. Pure.
+ */
+export function waitOnStarts(reports: readonly NodeReport[], services: ReadonlySet<string>, sinceMs: number): string | null {
+  if (sinceMs >= STARTING_LIMIT_MS) return null;
+  const isStarting = reports.some(({ containers }) => containers.some(({ state, is_listening, service_id }) => state === 'running' && !is_listening && service_id !== null && services.has(service_id)));
+  return isStarting ? 'terminals that are just starting' : null;
+}
 
 /**
  * Why the registry cannot be read now; null when it can. While it is collected, and around it, it may name fewer repositories than it has.

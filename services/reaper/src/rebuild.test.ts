@@ -113,7 +113,7 @@ describe('a rebuild', () => {
   it('takes no container for a terminal that does not listen, or that ended and is being removed, but uses its generation up', async () => {
     under.shelf.put(digestOf('a'), labelsOf(id, { gen: 2 }));
     const other = newSessionId();
-    await seen({ containers: [container(id, { gen: 3, is_listening: false }), container(other, { state: 'exited' })] }, [other]);
+    await seen({ containers: [container(id, { gen: 3, is_listening: false }), container(other, { state: 'exited' })] }, [id, other]);
     await watch.look(never);
     expect(await get()).toMatchObject({ state: 'hibernated', gen: 3, snapshot_digest: digestOf('a') });
     expect(await under.parts.store.get(other)).toBeNull();

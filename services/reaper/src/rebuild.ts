@@ -6,7 +6,7 @@ import { allAtOnce } from './all-at-once';
 import { readRecords } from './read-records';
 import { ACTOR, type ReaperParts } from './reaper-parts';
 import { type FoundSnapshot, planAdoptions } from './rebuild-plan';
-import { waitOnRegistry } from './rebuild-waits';
+import { waitOnRegistry, waitOnStarts } from './rebuild-waits';
 import { hibernatedTtlMs } from './settings';
 
 /** Repositories read, and sessions adopted (each is a write that Redis syncs to its disk), at once. */
@@ -23,11 +23,15 @@ export type RebuildOutcome = { readonly outcome: 'opened'; readonly adopted: num
  * that is not down has reported (a manager that has just started calls all others `unknown`) and the whole catalogue of our own
  * registry was read, which takes pushes before and after.
  * Waiting costs nothing; whatever fails is thrown and tried again. A first start is the same with nothing to adopt. Safe to repeat, and by two processes at once: the first epoch holds.
+ * @param sinceMs how long ago this rebuild began, by a monotonic clock
  */
-export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promise<RebuildOutcome> {
+export async function tryRebuild(parts: ReaperParts, signal: AbortSignal, sinceMs: number): Promise<RebuildOutcome> {
   const { epoch, store, care, settings } = parts;
   const seen = await reportsOfLivingNodes(parts);
   if ('waitsFor' in seen) return { outcome: 'waiting', forWhat: seen.waitsFor };
+  const services = new Set(seen.view.services.map(({ service_id }) => service_id));
+  const starts = waitOnStarts(seen.reports, services, sinceMs);
+  if (starts !== null) return { outcome: 'waiting', forWhat: starts };
   await failpoint('rebuild.before-shelf');
   const before = await waitOnRegistry(parts, signal);
   if (before !== null) return { outcome: 'waiting', forWhat: before };
@@ -39,7 +43,7 @@ export async function tryRebuild(parts: ReaperParts, signal: AbortSignal): Promi
   if (!shelf) return { outcome: 'waiting', forWhat: 'the registry that has the base image' };
   const witnesses = {
     reports: seen.reports,
-    services: new Set(seen.view.services.map(({ service_id }) => service_id)),
+    services,
     snapshots: shelf.flatMap(({ snapshot }) => snapshot ?? []),
     hibernatedTtlMs: hibernatedTtlMs(settings),
     baseImage: settings.BASE_IMAGE,
