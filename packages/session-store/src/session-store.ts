@@ -188,7 +188,7 @@ export class SessionStore {
     return (await this.run(scripts.progress, [keys.session(id)], [id, rev, deadlineMs ?? '', encodeFields(set)])) === 1;
   }
 
-  /** Somebody used the session `ageMs` ago: sets the idle clock, never back. Without `gen` it holds for any generation. */
+  /** Somebody used the session `ageMs` ago: sets the idle clock, never back. Without `gen` it holds for any generation, and is no look at it. */
   async touch(options: { id: string; gen?: number; ageMs: number; activityReason: ActivityReason }): Promise<void> {
     await this.run(scripts.touch, [keys.session(options.id)], [options.id, options.gen ?? '', Math.round(options.ageMs), options.activityReason]);
   }

@@ -56,11 +56,15 @@ export class IdleClock {
     }
   }
 
-  private tell({ sessionId: id, gen }: RunningContainer, before: Look | undefined, now: Look): Promise<void> {
+  /**
+   * A first look (the agent is new, or the container was frozen) has no CPU to compare: it tells of a key, but not that the session
+   * was looked at, so that nothing falls asleep on it alone.
+   */
+  private async tell({ sessionId: id, gen }: RunningContainer, before: Look | undefined, now: Look): Promise<void> {
     const { store, settings } = this.parts;
-    if (isBusy(before, now, settings.IDLE_CPU_PERCENT)) return store.touch({ id, gen, ageMs: 0, activityReason: 'cpu' });
-    if (now.keyAtMs !== null && now.keyAtMs !== before?.keyAtMs) return store.touch({ id, gen, ageMs: Math.max(0, Date.now() - now.keyAtMs), activityReason: 'input' });
-    return store.looked({ id, gen });
+    if (before && isBusy(before, now, settings.IDLE_CPU_PERCENT)) return store.touch({ id, gen, ageMs: 0, activityReason: 'cpu' });
+    if (now.keyAtMs !== null && now.keyAtMs !== before?.keyAtMs) return store.touch({ id, ...(before ? { gen } : {}), ageMs: Math.max(0, Date.now() - now.keyAtMs), activityReason: 'input' });
+    if (before) await store.looked({ id, gen });
   }
 
   private async measure(container: RunningContainer, processes: readonly ProcessEntry[]): Promise<Look> {
@@ -81,8 +85,7 @@ export class IdleClock {
   }
 }
 
-function isBusy(before: Look | undefined, now: Look, thresholdPercent: number): boolean {
-  if (!before) return false;
+function isBusy(before: Look, now: Look, thresholdPercent: number): boolean {
   const elapsedNs = (now.at - before.at) * 1e6;
   return elapsedNs > 0 && ((now.cpuNs - before.cpuNs) / elapsedNs) * 100 > thresholdPercent;
 }
