@@ -71,4 +71,17 @@ describe('a rebuild', () => {
     expect(await watch.look(never)).toBe(true);
     expect(await get()).toMatchObject({ state: 'hibernated', gen: 3, snapshot_digest: digestOf('a') });
   });
+
+  it('does not wait for a node that is drained: neither its agent nor its sessions are there any more (F20)', async () => {
+    const { nodes, ...view } = swarmView({ n1: 'ready', n2: 'ready' });
+    const tell = (availability: string, state = 'ready') => under.parts.reports.putSwarmView({ ...view, nodes: nodes.map((node) => (node.node_id === 'n2' ? { ...node, availability, state } : node)) });
+    await under.parts.reports.put(nodeReport('n1'));
+    await tell('pause');
+    expect(await watch.look(never)).toBe(false);
+    // A manager that has just started has heard of nobody: what it says of a node may be old.
+    await tell('drain', 'unknown');
+    expect(await watch.look(never)).toBe(false);
+    await tell('drain');
+    expect(await watch.look(never)).toBe(true);
+  });
 });

@@ -20,8 +20,8 @@ export type RebuildOutcome = { readonly outcome: 'opened'; readonly adopted: num
 
 /**
  * One try at filling Redis again: adopts what the nodes and the registry hold, then opens a new epoch. Only when every node
- * that is not down has reported (a manager that has just started calls all others `unknown`) and the whole catalogue of our own
- * registry was read, which takes pushes before and after.
+ * that is neither down nor drained has reported (a manager that has just started calls all others `unknown`) and the whole catalogue
+ * of our own registry was read, which takes pushes before and after.
  * Waiting costs nothing; whatever fails is thrown and tried again. A first start is the same with nothing to adopt. Safe to repeat, and by two processes at once: the first epoch holds.
  * @param sinceMs how long ago this rebuild began, by a monotonic clock
  */
@@ -85,8 +85,13 @@ async function reportsOfLivingNodes({ reports }: ReaperParts): Promise<{ reports
   const [view, all] = await Promise.all([reports.swarmView(), reports.all()]);
   if (!view) return { waitsFor: 'a manager that tells of the Swarm' };
   const reported = new Set(all.map(({ node_id }) => node_id));
-  const silent = view.nodes.filter(({ node_id, state }) => state !== 'down' && !reported.has(node_id)).map(({ hostname }) => hostname);
+  const silent = view.nodes.filter((node) => !isEmpty(node) && !reported.has(node.node_id)).map(({ hostname }) => hostname);
   return silent.length > 0 ? { waitsFor: `the agents on ${silent.sort().join(', ')}` } : { reports: all, view };
+}
+
+/** Swarm takes all tasks off a node that is drained: the sessions' and the agent's, so that nobody is there to report and nothing to be reported. */
+function isEmpty({ state, availability }: SwarmView['nodes'][number]): boolean {
+  return state === 'down' || (state === 'ready' && availability === 'drain');
 }
 
 interface Shelved {
