@@ -57,8 +57,7 @@ describe('a process that stands still for longer than its locks, and then goes o
 });
 
 describe('a process that never hears what Redis answers next loses nothing and leaves nothing (F6b)', () => {
-  // Alone: beside another one it is left to chance which of them meets the rest of its failpoints.
-  it.concurrent.each(runsWith('deafen').filter(({ retriedBy }) => retriedBy === 'same'))('at $names', onStage);
+  it.concurrent.each(runsWith('deafen'))('at $names, its work taken up by the $retriedBy', onStage);
 });
 
 describe('work that fails in a process that lives on loses nothing and leaves nothing (F4)', () => {

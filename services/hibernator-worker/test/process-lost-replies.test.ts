@@ -51,7 +51,7 @@ describe('an agent that never hears what Redis answered', () => {
   it('ends every life well, whichever answer about its record was lost', async () => {
     let lost = 0;
     for (;;) {
-      const reply = proxy.loseReply(SCRIPT_ON_RECORD, lost + 1);
+      const reply = proxy.loseReply(SCRIPT_ON_RECORD, { n: lost + 1 });
       await live();
       if (!reply.isLost) break;
       lost += 1;

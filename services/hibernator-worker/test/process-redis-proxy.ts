@@ -23,10 +23,15 @@ export class RedisProxy {
   /**
    * Redis does what the n-th call that matches (as it is on the wire) asks for; its answer is thrown away, and the connection is
    * cut. Returns whether that has happened.
+   * @param options.whenLost called when the answer is thrown away, before anybody can notice it
    */
-  loseReply(calls: RegExp, n = 1): { isLost: boolean } {
+  loseReply(calls: RegExp, { n = 1, whenLost }: { n?: number; whenLost?: () => void } = {}): { isLost: boolean } {
     const outcome = { isLost: false };
-    this.losing = { calls, left: n, done: () => (outcome.isLost = true) };
+    const done = () => {
+      outcome.isLost = true;
+      whenLost?.();
+    };
+    this.losing = { calls, left: n, done };
     return outcome;
   }
 

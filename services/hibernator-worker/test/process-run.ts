@@ -12,7 +12,8 @@ export interface Run {
   /**
    * `kill`: a process dies at the first, the next process at the second, and so on. `stop`: one process stands still at each for
    * longer than its lock on the job, and then goes on where it was. `throw`: its work fails at each, and it lives on. `deafen`: what
-   * Redis answers next about its records is lost, with the connection.
+   * Redis answers next about its records is lost, with the connection. Alone, one process lives on with that, at each; beside
+   * another one, which stands still until it comes there, it dies of that, and the next process is armed with the next.
    */
   readonly action: 'kill' | 'stop' | 'throw' | 'deafen';
   /** Who takes the work up: a process that runs beside it, or nobody but itself (after a kill: started again). */
@@ -86,6 +87,7 @@ class Faults {
   async strike(): Promise<void> {
     const { failpoints, action, retriedBy } = this.run;
     if (action === 'kill') await this.killAtEach();
+    else if (action === 'deafen' && retriedBy === 'other') await this.dieDeafAtEach();
     else if (action === 'throw') await this.throwAtEach();
     else await this.stopAtEach();
     if (retriedBy === 'same' && action === 'kill' && !this.signal.aborted) await this.stage.stand((failpoints[0] as NamedFailpoint).service);
@@ -101,7 +103,7 @@ class Faults {
   private async arm(failpoints: readonly NamedFailpoint[]): Promise<ServiceProcess> {
     const { action } = this.run;
     this.armed = failpoints.map(({ name }) => `${name}=${action === 'deafen' ? 'stop' : action}`).join(',');
-    if (action === 'deafen') this.proxy = await RedisProxy.start(this.stage.redisServer.port);
+    if (action === 'deafen') this.proxy ??= await RedisProxy.start(this.stage.redisServer.port);
     const redisUrl = this.proxy?.url;
     this.victim = await this.stage.startProcess((failpoints[0] as NamedFailpoint).service, { failpoints: this.armed, ...(redisUrl === undefined ? {} : { redisUrl }) });
     return this.victim;
@@ -112,6 +114,21 @@ class Faults {
       if (this.signal.aborted) return;
       const victim = await this.arm([failpoint]);
       await whenTrue(`${failpoint.name} is met`, () => victim.breaks > 0 || this.signal.aborted, { limitMs: Infinity });
+      if (victim.endedBy !== 'SIGKILL' && !this.signal.aborted) throw new Error(`it was not killed but ended by ${victim.endedBy}\n${victim.said}`);
+    }
+  }
+
+  private async dieDeafAtEach(): Promise<void> {
+    for (const failpoint of this.run.failpoints) {
+      if (this.signal.aborted) return;
+      const victim = await this.arm([failpoint]);
+      // Which of two comes to a failpoint is left to chance: the other one takes nothing until this one is there.
+      const beside = await this.stage.stand(failpoint.service);
+      beside.stop();
+      await whenTrue(`${failpoint.name} is met`, () => victim.isStopped || victim.endedBy !== null || this.signal.aborted, { limitMs: Infinity });
+      beside.continue();
+      if (victim.endedBy === null && this.proxy && !this.signal.aborted) await this.goOnDeaf(victim, this.proxy, () => void victim.kill());
+      await whenTrue('it dies of a lost answer', () => victim.endedBy !== null || this.signal.aborted, { limitMs: Infinity });
       if (victim.endedBy !== 'SIGKILL' && !this.signal.aborted) throw new Error(`it was not killed but ended by ${victim.endedBy}\n${victim.said}`);
     }
   }
@@ -131,8 +148,7 @@ class Faults {
       await whenTrue('it stands still', () => victim.isStopped || areMet() || victim.endedBy !== null || this.signal.aborted, { limitMs: Infinity });
       if (victim.endedBy !== null) throw new Error(`it ended by ${victim.endedBy}\n${victim.said}`);
       if (this.proxy && victim.isStopped) {
-        const reply = this.proxy.loseReply(ABOUT_RECORDS);
-        victim.continue();
+        const reply = await this.goOnDeaf(victim, this.proxy);
         // It may meet its next failpoint before it says another word to Redis.
         await whenTrue('an answer is lost', () => reply.isLost || victim.isStopped || this.signal.aborted, { limitMs: Infinity });
         continue;
@@ -145,5 +161,14 @@ class Faults {
       }
       await whenTrue('it goes on', () => !victim.isStopped || this.signal.aborted, { limitMs: Infinity });
     }
+  }
+
+  /** Redis hears what the process says next and does it; the process never hears the answer. */
+  private async goOnDeaf(victim: ServiceProcess, proxy: RedisProxy, whenLost?: () => void): Promise<{ isLost: boolean }> {
+    // What it said before it stood still may be on its way yet.
+    await new Promise((resolve) => setImmediate(resolve));
+    const reply = proxy.loseReply(ABOUT_RECORDS, { whenLost });
+    victim.continue();
+    return reply;
   }
 }
