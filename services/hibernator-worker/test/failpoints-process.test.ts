@@ -3,7 +3,7 @@ import { type Ground, layGround } from './process-ground';
 import { type Run, breakAt } from './process-run';
 import { Stage } from './process-stage';
 
-jest.setTimeout(300_000);
+jest.setTimeout(900_000);
 
 /** So many faults strike in one run. */
 const FAULTS_A_RUN = 5;

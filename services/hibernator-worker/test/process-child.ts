@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { whenTrue } from './process-when';
 
-const START_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 120_000;
 const LINES_KEPT = 60;
 
 /** None of them outlives the test. */

@@ -1,6 +1,6 @@
 const LOOK_EVERY_MS = 20;
 /** Only what hangs is ended by it. */
-const LIMIT_MS = 90_000;
+const LIMIT_MS = 240_000;
 
 /** Resolves when `look` finds something; other processes tell nobody, so it looks again and again. */
 export async function whenFound<T>(what: string, look: () => Promise<T | null | undefined | false> | T | null | undefined | false, options: { limitMs?: number; explain?: () => string } = {}): Promise<T> {
