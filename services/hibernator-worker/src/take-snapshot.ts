@@ -1,5 +1,6 @@
 import { type SessionRecord, newAttempt, repositoryOf, snapshotTagOf, writeSnapshotLabels } from '@vibe/contracts';
 import { failpoint } from '@vibe/platform';
+import { isOwnRegistry } from '@vibe/registry';
 import type { AgentParts } from './agent-parts';
 
 /** An unproven tag may be dropped from the registry after this long: longer than any hibernation may take. */
@@ -13,7 +14,8 @@ export interface TakenSnapshot {
 
 /**
  * Takes the snapshot of one frozen (or ended) container: commit, push, prove. The narrow port of a hibernation: whatever
- * replaces commit and push replaces this function alone. On return the snapshot was read back from the registry by digest.
+ * replaces commit and push replaces this function alone. On return the snapshot was read back by digest, from the registry that has
+ * the base image.
  * Each call draws a tag of its own, so that a late or doubled attempt overwrites nothing. Throws when anything is not as it
  * must be; then the local image is removed and the tag left to registry care.
  */
@@ -50,6 +52,8 @@ export async function takeSnapshot(
     await failpoint('hibernate.after-push');
     await onStep('proving');
     const { bytes } = await registry.prove({ repository, digest, sessionId: record.id, gen: record.gen, rev: record.rev, knownLayers, signal });
+    // What is proven in another registry is missing as soon as the right one is back.
+    if (!(await isOwnRegistry(registry, settings, signal))) throw new Error('the registry does not have the base image: it is another one, or not as it was');
     return { digest, bytes, tag };
   } catch (error) {
     await engine.removeImage(`${reference}:${tag}`).catch((failure: unknown) => parts.logger.warn('an unused snapshot stays on the node', { session_id: record.id, tag, error: failure }));

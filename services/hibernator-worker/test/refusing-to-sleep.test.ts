@@ -175,4 +175,15 @@ describe('a session that could not be saved', () => {
     expect(container.status).toBe('running');
     node.pushFault = null;
   });
+
+  it('goes on running beside a registry that does not have the base image: what is proven there is missing when the right one is back', async () => {
+    const { record, container } = await agents.running();
+    agents.registry.fault(/vibe-terminal\/manifests/, 'unknown');
+    await agents.claimSleep(record);
+    await agents.drain();
+    agents.registry.clearFaults();
+    expect(await agents.until(record.id, 'running')).toMatchObject({ container_id: container.id, failures: 1 });
+    expect(container.status).toBe('running');
+    await makeRoom(await agents.require(record.id));
+  });
 });
