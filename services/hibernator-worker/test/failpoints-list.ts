@@ -43,13 +43,19 @@ const journeys: Readonly<Record<string, JourneyName>> = {
   'rebuild.after-close': 'a rewound Redis',
 };
 
+/** The areas that every life passes, in this order. */
+const areasOfLife = ['start', 'hibernate', 'retire', 'erase'];
+
 /** The garbage collection of the registry has failpoints and tests of its own. */
 const TESTED_ELSEWHERE = /^collect\./;
 
 const services = join(__dirname, '../..');
 
+const areaOf = (name: string) => name.split('.')[0] as string;
+
 /**
- * Every failpoint in the source of a service, so that a new one is tested without anybody remembering it.
+ * Every failpoint in the source of a service, so that a new one is tested without anybody remembering it. In the order of a life,
+ * as far as areas tell: one life then comes to several that are armed one after the other.
  * @throws when a name stands at two places: a test could not tell which was met
  */
 export function failpointsOf(service: ServiceName): NamedFailpoint[] {
@@ -57,8 +63,9 @@ export function failpointsOf(service: ServiceName): NamedFailpoint[] {
   const names = readdirSync(source)
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
     .flatMap((file) => [...readFileSync(join(source, file), 'utf8').matchAll(/failpoint\('([a-z.-]+)'\)/g)].map((match) => match[1] as string))
-    .filter((name) => !TESTED_ELSEWHERE.test(name));
+    .filter((name) => !TESTED_ELSEWHERE.test(name))
+    .sort((one, other) => areasOfLife.indexOf(areaOf(one)) - areasOfLife.indexOf(areaOf(other)));
   const twice = names.filter((name, i) => names.indexOf(name) !== i);
   if (twice.length > 0) throw new Error(`failpoints at two places: ${twice.join(', ')}`);
-  return names.map((name) => ({ name, service, journey: journeys[name] ?? journeys[name.split('.')[0] as string] ?? 'a whole life' }));
+  return names.map((name) => ({ name, service, journey: journeys[name] ?? journeys[areaOf(name)] ?? 'a whole life' }));
 }
