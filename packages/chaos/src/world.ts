@@ -15,7 +15,7 @@ import { type Weakening, unweakened } from './weakenings';
 const QUIET_TURNS = 3;
 const TURN_MS = 1;
 /** Work that goes on for longer than this hangs on something that no history asked for. */
-const QUIET_LIMIT_MS = 20_000;
+const QUIET_LIMIT_MS = 60_000;
 
 /** What lasts from history to history: a Redis server and a registry. */
 export class Ground {

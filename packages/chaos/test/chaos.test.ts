@@ -3,7 +3,7 @@ import { chunksOf } from '../src/chunks';
 import { Tally } from '../src/figures';
 import { Ground } from '../src/world';
 
-jest.setTimeout(600_000);
+jest.setTimeout(1_800_000);
 
 const CYCLES = 200;
 /** Always the same: this guards what was reached. New histories are `./scripts/chaos`' to try. */

@@ -7,7 +7,7 @@ import * as works from '../src/commands/work-commands';
 import { type Defence, weakenings } from '../src/weakenings';
 import { Ground } from '../src/world';
 
-jest.setTimeout(300_000);
+jest.setTimeout(900_000);
 
 /** As many as it may take: most are found within twenty. */
 const CYCLES = 150;

@@ -4,7 +4,7 @@ import { EpochWatch } from '@vibe/reaper/epoch-watch';
 import { CollectionStage } from '../../../services/hibernator-worker/test/collecting-stage';
 import { createParts, never } from '../../../services/reaper/test/reaper-under-test';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 let stage: CollectionStage;
 beforeAll(async () => {

@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const OURS = join(__dirname, '../../../stacks/registry/config.yml');
 
 // Two cores start registries here and push to them, beside whatever else runs.
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 /**
  * A real Engine and a real registry. What is here called a lie: a registry that keeps in memory which blobs it has, as it does

@@ -3,7 +3,7 @@ import { useRedis } from '@vibe/testkit';
 import type { Redis } from 'ioredis';
 import { Epoch, SessionStore, keys, readAudit } from '.';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 let redis: Redis;
 useRedis((given) => void (redis = given));

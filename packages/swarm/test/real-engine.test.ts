@@ -9,7 +9,7 @@ import { servicesContract } from './services-contract';
 const START_LIMIT_MS = 180_000;
 
 // Two cores start and stop some dozens of containers here, beside whatever else runs.
-jest.setTimeout(90_000);
+jest.setTimeout(300_000);
 
 describeWithEngine("this machine's Engine", [UPSTREAM_BASE, REAL_REGISTRY_IMAGE], () => {
   let real: EngineUnderTest;

@@ -27,7 +27,7 @@ export interface TestRedis {
   flush(): Promise<void>;
 }
 
-const START_LIMIT_MS = 10_000;
+const START_LIMIT_MS = 60_000;
 const PORT_TRIES = 5;
 
 async function freePort(): Promise<number> {

@@ -21,7 +21,7 @@ import { JobLine, type WaitingJob } from './job-line';
 
 const REGISTRY = 'registry:5000';
 const login = { username: 'vibe', password: 'test-password' };
-const FACT_LIMIT_MS = 60_000;
+const FACT_LIMIT_MS = 120_000;
 const LOOK_EVERY_MS = 10;
 
 export interface Agent {

@@ -2,7 +2,7 @@ import { keys } from '@vibe/session-store';
 import type { Agents } from './agents';
 import { CollectionStage } from './collecting-stage';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 let stage: CollectionStage;
 let agents: Agents;

@@ -4,7 +4,7 @@ import { armFailpoints, hitFailpoints } from '@vibe/platform';
 import { CollectionStage } from './collecting-stage';
 import { contextOf } from './job-line';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 /** Every failpoint of the procedure, so that a new one is tested without anybody remembering it. */
 const source = readFileSync(join(__dirname, '../src/collect-garbage.ts'), 'utf8');

@@ -5,7 +5,7 @@ import type { Agents } from './agents';
 import { COLLECTOR, CollectionStage, REGISTRY_SERVICE, registrySpec } from './collecting-stage';
 import { contextOf, waitingOf } from './job-line';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 let stage: CollectionStage;
 let agents: Agents;

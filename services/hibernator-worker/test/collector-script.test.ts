@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const CONFIG_FILE = join(__dirname, '../../../stacks/registry/config.yml');
 const REPOSITORIES = '/var/lib/registry/docker/registry/v2/repositories';
 
-jest.setTimeout(90_000);
+jest.setTimeout(300_000);
 
 describeWithEngine('what the collector runs, on the volume of a real registry', [REAL_REGISTRY_IMAGE], () => {
   let registry: RealRegistry;

@@ -3,7 +3,7 @@ import { keys } from '@vibe/session-store';
 import { Agents } from './agents';
 import { contextOf } from './job-line';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 let agents: Agents;
 beforeAll(async () => void (agents = await Agents.start()));

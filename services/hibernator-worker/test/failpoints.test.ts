@@ -13,7 +13,7 @@ const failpoints = failpointsOf('hibernator-worker')
 const HANG_LOOK_MS = 1_000;
 
 // A whole life with three crashes: generous, because it only ends what hangs where it must not.
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 let agents: Agents;
 beforeAll(async () => void (agents = await Agents.start()));

@@ -1,6 +1,6 @@
 import { Agents } from './agents';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 let agents: Agents;
 beforeAll(async () => void (agents = await Agents.start()));

@@ -2,7 +2,7 @@ import { startSession } from '../src/start-session';
 import { Agents } from './agents';
 import { contextOf } from './job-line';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 let agents: Agents;
 beforeAll(async () => void (agents = await Agents.start()));

@@ -3,7 +3,7 @@ import { eraseSession } from '../src/end-session';
 import { Agents } from './agents';
 import { contextOf } from './job-line';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 /** As often as the reaper adds the job of a claim again. */
 const ADDED_EVERY_MS = 10_000;

@@ -5,7 +5,7 @@ import { hibernateSession } from '../src/hibernate-session';
 import { Agents } from './agents';
 import { contextOf, waitingOf } from './job-line';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 let agents: Agents;
 beforeAll(async () => void (agents = await Agents.start()));

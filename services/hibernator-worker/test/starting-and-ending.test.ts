@@ -7,7 +7,7 @@ import { START_LOOK_MS, lookAtSlowStarts } from '../src/start-watch';
 import { Agents } from './agents';
 import { contextOf } from './job-line';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 let agents: Agents;
 beforeAll(async () => void (agents = await Agents.start()));

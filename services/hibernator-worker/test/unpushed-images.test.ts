@@ -1,7 +1,7 @@
 import { nodeJobs, nodeQueueOf } from '@vibe/contracts';
 import { Agents } from './agents';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 let agents: Agents;
 beforeAll(async () => void (agents = await Agents.start()));

@@ -69,7 +69,7 @@ export async function removeWhatWasMade(networks: string[] = [], images: string[
 }
 
 /** Resolves when `look` answers something other than undefined, false or an exception; rejects after the limit with what was seen last. */
-export async function until<T>(what: string, look: () => Promise<T | undefined | false>, limitMs = 10_000): Promise<T> {
+export async function until<T>(what: string, look: () => Promise<T | undefined | false>, limitMs = 60_000): Promise<T> {
   const end = Date.now() + limitMs;
   let last: unknown;
   while (Date.now() < end) {

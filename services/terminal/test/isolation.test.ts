@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { buildTerminalImage, describeOnEngine, docker, makeNetwork, removeWhatWasMade, testLabel, uniqueName, until } from './engine';
 import { startSession, type Session } from './session';
 
-const TEST_LIMIT_MS = 60_000;
+const TEST_LIMIT_MS = 180_000;
 
 /** Answers every question with the address 192.0.2.7: an upstream resolver with a private address, as companies have. */
 async function startResolver(address: string): Promise<Socket> {

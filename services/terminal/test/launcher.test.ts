@@ -2,7 +2,7 @@ import { buildTerminalImage, describeOnEngine, docker, removeWhatWasMade, until 
 import { runToItsEnd, startSession, type Session } from './session';
 import { openTtyd } from './ttyd-client';
 
-const TEST_LIMIT_MS = 60_000;
+const TEST_LIMIT_MS = 180_000;
 
 describeOnEngine('a session’s launcher', () => {
   let image: string;

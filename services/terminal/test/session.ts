@@ -89,7 +89,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
 /** Resolves when port 7681 is in LISTEN inside the container (state 0A, port in hex): what the agent looks for. */
 export async function untilListening(name: string): Promise<void> {
   const listens = async () => (await docker('exec', name, 'cat', '/proc/net/tcp')).includes(':1E01 00000000:0000 0A');
-  await until('ttyd listens', listens, 15_000).catch(async (cause: unknown) => {
+  await until('ttyd listens', listens, 60_000).catch(async (cause: unknown) => {
     throw new Error(`${name} has no ttyd: ${await logOf(name)}`, { cause });
   });
 }

@@ -10,7 +10,7 @@ async function save(session: Session): Promise<number> {
   const before = await mark();
   const start = Date.now();
   await session.signal('USR1');
-  await until('the save is over', async () => (await mark()) !== before, 5_000);
+  await until('the save is over', async () => (await mark()) !== before);
   return Date.now() - start;
 }
 

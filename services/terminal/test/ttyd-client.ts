@@ -40,7 +40,7 @@ export async function openTtyd(host: string, base: string, credential: string, t
   return {
     type,
     enter: (line) => type(`${line}\r`),
-    sees: (pattern, limitMs = 10_000) =>
+    sees: (pattern, limitMs = 60_000) =>
       new Promise((resolve, reject) => {
         const limit = setTimeout(() => {
           wake = () => undefined;
