@@ -45,7 +45,8 @@ export function decideOverdue(record: SessionRecord, { nowMs, lateMs }: { nowMs:
   const set: Partial<Record<SessionState, RecordFields>> = {
     creating: leavesContainer,
     waking: { ...leavesContainer, failures, retry_after: nowMs + WAKE_AGAIN_AFTER_MS },
-    hibernating: { hibernate_reason: null, failures, retry_after: nowMs + SLEEP_AGAIN_AFTER_MS },
+    // As a return does: what has ended by now, unseen, can be saved.
+    hibernating: { hibernate_reason: null, frozen_container: record.container_id ?? null, failures, retry_after: nowMs + SLEEP_AGAIN_AFTER_MS },
   };
   return {
     kind: 'move',

@@ -110,7 +110,7 @@ describe('when a state is overdue', () => {
   it('hibernating goes on running and is left alone for a while', async () => {
     const { id } = await overdue('hibernating');
     const record = await under.parts.store.get(id);
-    expect(record).toMatchObject({ state: 'running', failures: 1, container_id: 'c' });
+    expect(record).toMatchObject({ state: 'running', failures: 1, container_id: 'c', frozen_container: 'c' });
     expect(record?.retry_after).toBeGreaterThan(await under.parts.store.now());
     expect(under.added).toEqual([]);
   });

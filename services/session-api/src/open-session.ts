@@ -45,9 +45,12 @@ function refuseGone(record: SessionRecord): never | Decision<never> {
   return { stale: record };
 }
 
-/** One move back: the agent that reads it thaws, whatever step of the work it was in. */
-async function cancelSleep(parts: ApiParts, identity: Identity, { id, rev }: SessionRecord): Promise<Decision<SessionRecord>> {
-  const moved = await parts.store.move({ id, rev, to: 'running', actor: actorOf(identity), set: { hibernate_reason: null } });
+/**
+ * One move back: the agent that reads it thaws, whatever step of the work it was in, and takes back the note. Had the container
+ * ended by then, frozen or still in line, the note says that it can be saved.
+ */
+async function cancelSleep(parts: ApiParts, identity: Identity, { id, rev, container_id }: SessionRecord): Promise<Decision<SessionRecord>> {
+  const moved = await parts.store.move({ id, rev, to: 'running', actor: actorOf(identity), set: { hibernate_reason: null, frozen_container: container_id ?? null } });
   return moved.outcome === 'moved' ? { done: moved.record } : { stale: moved.record };
 }
 

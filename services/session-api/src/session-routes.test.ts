@@ -168,10 +168,11 @@ describe('opening a session', () => {
 
   it('that is falling asleep cancels it: the record says running, and the idle clock starts anew', async () => {
     const { id, rev, gen } = await sessionIn(one.parts, 'hibernating');
-    await redis.hset(keys.session(id), 'last_activity', 1);
+    await redis.hset(keys.session(id), 'last_activity', 1, 'container_id', 'c');
     const { status, json } = await open(id);
     expect([status, json.session.state, json.terminal?.path]).toEqual([200, 'running', `/ttyd/${id}/g${gen}/ws`]);
-    expect(await one.parts.store.get(id)).toMatchObject({ rev: rev + 1, gen });
+    // Should its container have ended meanwhile, frozen or in line, its agent saves it.
+    expect(await one.parts.store.get(id)).toMatchObject({ rev: rev + 1, gen, frozen_container: 'c' });
     expect(await one.parts.store.idleSince(60_000, 10)).toEqual([]);
   });
 
