@@ -1,4 +1,5 @@
 import { newCollectionRun, newSessionId } from '@vibe/contracts';
+import { CodedError } from '@vibe/platform';
 import { useRedis } from '@vibe/testkit';
 import { container, createParts, digestOf, labelsOf, never, nodeReport, swarmView } from '../test/reaper-under-test';
 import { EpochWatch } from './epoch-watch';
@@ -51,6 +52,23 @@ describe('a rebuild', () => {
     under.shelf.isReadOnly = false;
     expect(await watch.look(never)).toBe(true);
     expect(await get()).toMatchObject({ state: 'hibernated', snapshot_digest: digestOf('a') });
+  });
+
+  it.each([
+    ['whose disk is full', 'registry_unreachable', 500],
+    ['whose login may only pull', 'registry_error', 403],
+  ])('reads a registry %s: it takes no pushes, and is not being collected', async (_which, code, status) => {
+    under.shelf.put(digestOf('a'), labelsOf(id));
+    await seen();
+    under.shelf.takesPushes = () => Promise.reject(new CodedError(code, 'no', { details: { status } }));
+    expect(await watch.look(never)).toBe(true);
+    expect(await get()).toMatchObject({ state: 'hibernated' });
+  });
+
+  it('waits for a registry that nobody is behind', async () => {
+    await seen();
+    under.shelf.takesPushes = () => Promise.reject(new CodedError('registry_unreachable', 'no', { details: { status: 502 } }));
+    expect(await watch.look(never)).toBe(false);
   });
 
   it('waits for a terminal that is just starting: without a record it would be an orphan in the moment it opens (F20)', async () => {

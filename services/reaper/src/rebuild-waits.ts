@@ -1,5 +1,5 @@
 import { type NodeReport, SWARM_QUEUE, swarmJobs } from '@vibe/contracts';
-import { takesPushes } from '@vibe/registry';
+import { isReadOnly } from '@vibe/registry';
 import type { ReaperParts } from './reaper-parts';
 
 /** As long as any start may take. */
@@ -21,9 +21,9 @@ export function waitOnStarts(reports: readonly NodeReport[], services: ReadonlyS
  * The collection gives way to a rebuild; its job is added again, because no tick does that while there is no epoch.
  */
 export async function waitOnRegistry({ registry, collection, queues }: ReaperParts, signal: AbortSignal): Promise<string | null> {
-  const isTaking = await takesPushes(registry, signal);
-  if (isTaking) return null;
+  const isClosed = await isReadOnly(registry, signal);
+  if (isClosed === false) return null;
   const at = await collection.current();
   if (at) await queues.add(SWARM_QUEUE, swarmJobs.collect, { run: at.run });
-  return isTaking === null ? 'the registry, which does not answer' : 'the registry, which is being collected';
+  return isClosed === null ? 'the registry, which does not answer' : 'the registry, which is being collected';
 }
