@@ -47,6 +47,16 @@ describe('the reconcile plan', () => {
       expect(steps({ record: record('running', at), view: swarmView({}), reports: [] })).toEqual(lost(`node n1 ${id}`));
     });
 
+    it('when its node was drained and took its agent along, on two sightings; what is to be saved there needs its agent', () => {
+      const [node] = swarmView({ n1: 'ready' }).nodes;
+      const view = { ...swarmView({}), nodes: [{ ...node!, availability: 'drain' as const }] };
+      expect(steps({ record: record('running', at), view, reports: [] })).toEqual(lost(`drained ${id}`));
+      expect(plan({ record: record('running', at), view }).map(({ kind }) => kind)).not.toContain('lose');
+      const alarm = [['alarm', { alarm: 'agent_missing', node_id: 'n1' }, 'agent n1']];
+      expect(steps({ record: record('hibernating', at), view, reports: [] })).toEqual(alarm);
+      expect(steps({ record: record('running', { ...at, frozen_container: 'c' }), view, reports: [] })).toEqual(alarm);
+    });
+
     it('but not when its container ended while it is put to sleep, or its agent is merely silent', () => {
       expect(steps({ record: record('hibernating', at), reports: [nodeReport('n1', { containers: [container(id, { container_id: 'c', state: 'exited' })] })] })).toEqual([]);
       expect(steps({ record: record('running', { ...at, frozen_container: 'c' }), reports: [nodeReport('n1', { containers: [container(id, { container_id: 'c', state: 'exited' })] })] })).toEqual([]);

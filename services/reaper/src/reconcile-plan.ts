@@ -55,6 +55,7 @@ export function planReconcile(snapshot: ReconcileSnapshot): Step[] {
 /** Sessions whose container ended or whose node went away. A container that is merely absent from a list is the agent's to look into. */
 function planLosses({ view, reports, records }: ReconcileSnapshot): Step[] {
   const nodes = new Map(view.nodes.map((node) => [node.node_id, node]));
+  const told = new Set(reports.map(({ node_id }) => node_id));
   const ended = new Set(reports.flatMap((report) => report.containers.filter(({ state }) => state === 'exited').map(({ container_id }) => container_id)));
   return [...records.values()].flatMap((record): Step[] => {
     if ((record.state !== 'running' && record.state !== 'hibernating') || record.node_id === undefined) return [];
@@ -62,9 +63,10 @@ function planLosses({ view, reports, records }: ReconcileSnapshot): Step[] {
     const node = nodes.get(record.node_id);
     if (!node) return lose('The session is lost: its node has left the Swarm.', `node ${record.node_id} ${record.id}`);
     if (node.state === 'down') return lose(`The session is lost: its node ${node.hostname} went down.`, null);
-    // A container that ended while it was being put to sleep still has its layer: its agent commits that.
-    const isSaved = record.state === 'hibernating' || record.frozen_container === record.container_id;
-    const hasEnded = !isSaved && record.container_id !== undefined && ended.has(record.container_id);
+    if (isToBeSaved(record)) return [];
+    // Swarm takes all tasks off it: the session's, and the agent's who would have told.
+    if (node.availability === 'drain' && !told.has(record.node_id)) return lose(`The session is lost: its node ${node.hostname} was drained.`, `drained ${record.id}`);
+    const hasEnded = record.container_id !== undefined && ended.has(record.container_id);
     return hasEnded ? lose('The session is lost: its container ended.', null) : [];
   });
 }
@@ -83,10 +85,14 @@ function planAbsences({ view, reports, records }: ReconcileSnapshot): Step[] {
   });
 }
 
-/** Nodes that run tasks by what the Swarm says, and of which no agent tells. A node that is drained has no agent. */
-export function silentNodes({ view, reports }: Pick<ReconcileSnapshot, 'view' | 'reports'>): SwarmView['nodes'] {
+/** A container that ended while it was being put to sleep still has its layer: its agent commits that. */
+const isToBeSaved = ({ state, frozen_container, container_id }: SessionRecord): boolean => state === 'hibernating' || (state === 'running' && frozen_container !== undefined && frozen_container === container_id);
+
+/** Nodes that are there by what the Swarm says, and of which no agent tells. A node that is drained has none, and needs it only where a layer is to be saved. */
+export function silentNodes({ view, reports, records }: Pick<ReconcileSnapshot, 'view' | 'reports' | 'records'>): SwarmView['nodes'] {
   const told = new Set(reports.map(({ node_id }) => node_id));
-  return view.nodes.filter(({ node_id, state, availability }) => state === 'ready' && availability !== 'drain' && !told.has(node_id));
+  const needed = new Set([...records.values()].filter(isToBeSaved).map(({ node_id }) => node_id));
+  return view.nodes.filter(({ node_id, state, availability }) => state === 'ready' && !told.has(node_id) && (availability !== 'drain' || needed.has(node_id)));
 }
 
 /** Of such a node nothing is known: its sessions cannot fall asleep, and what is left there stays. */
