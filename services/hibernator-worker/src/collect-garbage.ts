@@ -1,4 +1,4 @@
-import { type PayloadOf, newCollectionRun, SWARM_QUEUE, swarmJobs } from '@vibe/contracts';
+import { type PayloadOf, type SessionRecord, newCollectionRun, SWARM_QUEUE, swarmJobs } from '@vibe/contracts';
 import { failpoint, isCoded } from '@vibe/platform';
 import { takesPushes } from '@vibe/registry';
 import type { Collection, CollectionStep, JobContext, RegistryCollection } from '@vibe/session-store';
@@ -71,11 +71,13 @@ function fail({ collection, logger }: CollectParts, at: Collection, reason: stri
 
 /**
  * Waits until nothing is pushed for a hibernation, by records that can be believed. None begins any more: the flag is there. A record
- * that cannot be read is not waited for: its session pushes nothing, because whoever puts it to sleep reads it first.
+ * that cannot be read is not waited for: its session pushes nothing, because whoever puts it to sleep reads it first. Nor is one that
+ * ended and whose last attempt failed: it may be a full registry that fails it, and only a collection makes room.
  */
 async function drain({ store, collection, logger }: CollectParts, at: Collection): Promise<Outcome> {
-  const working = await store.readMany(await store.inWork(0, IN_WORK_MAX));
-  if (working.records.some(({ state }) => state === 'hibernating')) return 'wait';
+  const [working, nowMs] = await Promise.all([store.inWork(0, IN_WORK_MAX).then((ids) => store.readMany(ids)), store.now()]);
+  const isPutOff = ({ hibernate_reason, retry_after = 0 }: SessionRecord): boolean => hibernate_reason === 'ended' && retry_after > nowMs;
+  if (working.records.some((record) => record.state === 'hibernating' && !isPutOff(record))) return 'wait';
   logger.info('the registry is made read-only', { run: at.run });
   return collection.advance(at, 'closing', { limitMs: READ_ONLY_LIMIT_MS });
 }

@@ -90,7 +90,12 @@ async function sleep(parts: AgentParts, record: SessionRecord, containerId: stri
   if (container.state !== 'exited') await requireRoom(parts, share, (await engine.inspectContainer(containerId, { isSizeWanted: true }))?.sizeRw ?? null);
 
   const witness = await readWitness(parts, containerId);
-  const snapshot = await takeSnapshot(parts, { record, containerId, imageOfContainer: container.image, onStep: step, signal });
+  const onStep = (name: SessionRecord['step']): Promise<void> => {
+    // What the commit wrote is missing from the free bytes by now: it is not to be counted twice.
+    if (name === 'pushing') share.end();
+    return step(name);
+  };
+  const snapshot = await takeSnapshot(parts, { record, containerId, imageOfContainer: container.image, onStep, signal });
   await failpoint('hibernate.after-prove');
 
   const retired = await freezer.alone(containerId, async () => {

@@ -51,9 +51,9 @@ export async function takeSnapshot(
     const [{ digest }, knownLayers] = await Promise.all([engine.pushImage({ repository: reference, tag, signal }), registry.layersOf(options.imageOfContainer, signal)]);
     await failpoint('hibernate.after-push');
     await onStep('proving');
-    const { bytes } = await registry.prove({ repository, digest, sessionId: record.id, gen: record.gen, rev: record.rev, knownLayers, signal });
-    // What is proven in another registry is missing as soon as the right one is back.
+    // Before the proof: if ours is back since the push, it does not have the snapshot.
     if (!(await isOwnRegistry(registry, settings, signal))) throw new Error('the registry does not have the base image: it is another one, or not as it was');
+    const { bytes } = await registry.prove({ repository, digest, sessionId: record.id, gen: record.gen, rev: record.rev, knownLayers, signal });
     return { digest, bytes, tag };
   } catch (error) {
     await engine.removeImage(`${reference}:${tag}`).catch((failure: unknown) => parts.logger.warn('an unused snapshot stays on the node', { session_id: record.id, tag, error: failure }));

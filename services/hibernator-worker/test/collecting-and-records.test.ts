@@ -33,6 +33,22 @@ describe('a collection of the registry', () => {
     await agents.drain();
   });
 
+  it('does not wait for a session that ended and could not be saved: it may be a full registry that keeps it from it', async () => {
+    const { record } = await agents.running();
+    const { rev } = await agents.claimSleep(record);
+    const [sleep] = agents.line.waiting.splice(0);
+    const retry_after = (await agents.store.now()) + 120_000;
+    await agents.store.progress({ id: record.id, rev, set: { hibernate_reason: 'ended', retry_after } });
+    await stage.ask();
+    await agents.drain();
+    await stage.expectResumed();
+    expect(await stage.collection.last()).toMatchObject({ outcome: 'collected' });
+    await agents.skipClock(120_000);
+    agents.line.waiting.push(sleep!);
+    await agents.drain();
+    await agents.until(record.id, 'hibernated');
+  });
+
   it('does not wait for a session whose record cannot be read: it pushes nothing', async () => {
     const { record } = await agents.running();
     await agents.claimSleep(record);

@@ -102,6 +102,20 @@ describe('the disk that a snapshot needs (F27)', () => {
     expect(await one.attempt()).toMatchObject({ state: 'hibernated' });
   });
 
+  it('is free for others as soon as the commit has taken it, however long the push goes on', async () => {
+    let freeBytes = MARGIN + 9 * MIB;
+    const one = await falling(() => ({ totalBytes: 1e12, freeBytes }));
+    const other = await falling(() => ({ totalBytes: 1e12, freeBytes }), one.diskPromises);
+    const held = one.http.hold(/POST .*\/push/);
+    const sleeping = one.attempt();
+    await held.reached;
+    freeBytes -= 4 * MIB;
+    const saved = other.attempt();
+    held.release();
+    expect(await saved).toMatchObject({ state: 'hibernated' });
+    expect(await sleeping).toMatchObject({ state: 'hibernated' });
+  });
+
   it('is looked at once more when the container stands still: what it wrote meanwhile counts, and it goes on with all of it', async () => {
     const { record, container, attempt, http } = await falling(() => ({ totalBytes: 1e12, freeBytes: MARGIN + 6 * MIB }));
     const held = http.hold(/POST .*\/pause/);
