@@ -13,6 +13,9 @@ const SCRIPT_ON_RECORD = /evalsha\r\n[\s\S]*\r\nsession:[a-z0-9]{26}\r\n/;
 /** The one move that makes a snapshot the truth. */
 const COMMIT_POINT = /evalsha\r\n[\s\S]*snapshot_digest/;
 
+/** A life may take another way than the one before (a node that needs no pull). */
+const LIVES_MAX = 4;
+
 let ground: Ground;
 let stage: Stage;
 let proxy: RedisProxy;
@@ -34,6 +37,13 @@ afterAll(async () => {
 });
 
 const live = () => journeys['a whole life'](drive, () => Promise.resolve());
+
+/** What one life asks Engines to change. */
+async function changesOfLife(): Promise<ReadonlySet<string>> {
+  const from = stage.engine.calls.length;
+  await live();
+  return new Set(stage.engine.calls.slice(from).filter((call) => !call.startsWith('GET')).map(shapeOf));
+}
 
 /** A session that was frozen, and whose push waits for the test. */
 async function untilPushed(): Promise<{ id: string; letGo: () => void }> {
@@ -112,14 +122,15 @@ describe('an agent that never hears what Redis answered', () => {
 describe('agents that never hear what their Engine answered', () => {
   it.each(['alone', 'beside another one'])('end every life well, whichever answer to a change was lost: %s', async (company) => {
     if (company !== 'alone') await stage.startProcess('hibernator-worker');
-    const from = stage.engine.calls.length;
-    await live();
-    const changes = new Set(stage.engine.calls.slice(from).filter((call) => !call.startsWith('GET')).map(shapeOf));
-    expect(changes.size).toBeGreaterThan(7);
+    const first = await changesOfLife();
+    // What only one of two lives needed (a base image that was pulled meanwhile) is no call of every life.
+    const second = await changesOfLife();
+    const changes = [...first].filter((shape) => second.has(shape));
+    expect(changes.length).toBeGreaterThan(7);
     for (const shape of changes) {
       let isLost = false;
       void stage.engine.loseReply(new RegExp(`^${shape}`)).then(() => (isLost = true));
-      await live();
+      for (let lives = 0; lives < LIVES_MAX && !isLost; lives += 1) await live();
       expect({ shape, isLost }).toEqual({ shape, isLost: true });
     }
   });
