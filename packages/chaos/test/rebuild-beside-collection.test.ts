@@ -20,7 +20,10 @@ const reportAll = async () => {
 /** A reaper of these agents: it reads their registry, and what it asks for goes to their line. */
 function reaper(): EpochWatch {
   const { agents } = stage;
-  return new EpochWatch({ ...createParts(agents.redis).parts, registry: agents.agent('manager').parts.registry, queues: agents.line });
+  const { parts } = createParts(agents.redis);
+  const { registry, settings } = agents.agent('manager').parts;
+  const { BASE_IMAGE, REGISTRY_URL } = settings;
+  return new EpochWatch({ ...parts, settings: { ...parts.settings, BASE_IMAGE, REGISTRY_URL }, registry, queues: agents.line });
 }
 
 /** A session that sleeps, while the collector runs on a registry that is read-only. */
