@@ -43,6 +43,8 @@ const isBefore = (a: Moment, b: Moment): boolean => (a.epoch === b.epoch ? a.mov
 export class Epoch {
   private known: Moment | null = null;
   private heard: Moment | null = null;
+  /** Epochs that this process has closed. None is ever opened again: where one is there, Redis went back to before its end. */
+  private readonly closed = new Set<string>();
 
   constructor(private readonly redis: Redis) {}
 
@@ -64,11 +66,12 @@ export class Epoch {
   }
 
   /**
-   * What every move is held against, in the script that makes it: the latest moment that this process has seen, or `['', 0]`.
-   * In a Redis that is older than that, or has no epoch, nothing is moved.
+   * What every move is held against, in the script that makes it: the latest moment that this process has seen, or `['', 0]`, and
+   * the epochs that it has closed. In a Redis that is older than that, or has no epoch, nothing is moved.
    */
   fence(): readonly (string | number)[] {
-    return this.known ? [this.known.epoch, this.known.moves] : ['', 0];
+    const { epoch, moves } = this.known ?? { epoch: '', moves: 0 };
+    return [epoch, moves, [...this.closed].join(',')];
   }
 
   /** `rewound` when this process has seen a later Redis; `absent` when there is no epoch. */
@@ -78,7 +81,7 @@ export class Epoch {
     const [epoch, moves] = await this.redis.mget(keys.epoch, keys.moves);
     if (!epoch) return 'absent';
     const now = { epoch, moves: Number(moves ?? 0) };
-    if (before && isBefore(now, before)) return 'rewound';
+    if (this.closed.has(epoch) || (before && isBefore(now, before))) return 'rewound';
     this.know(now);
     return 'open';
   }
@@ -114,10 +117,12 @@ export class Epoch {
 
   /**
    * Closes the doors: from here on the API answers 503 until a rebuild has ended. Safe to repeat. What was seen before no longer
-   * counts: a Redis whose clock went back opens an epoch that is older by its name, and it would be closed for ever.
+   * counts: a Redis whose clock went back opens an epoch that is older by its name, and it would be closed for ever. What was closed
+   * is remembered: a Redis that goes back once more, before it was rebuilt, has it again.
    */
   async close(): Promise<void> {
-    await this.redis.del(keys.epoch);
+    const gone = await this.redis.getdel(keys.epoch);
+    for (const epoch of [gone, this.known?.epoch]) if (epoch) this.closed.add(epoch);
     this.known = null;
     this.heard = null;
   }

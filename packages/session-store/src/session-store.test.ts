@@ -222,6 +222,23 @@ describe('the session store', () => {
     expect((await store.move({ id, rev, to: 'lost', actor: 'test' })).outcome).toBe('moved');
   });
 
+  it('closes a Redis that went back once more, to before it was closed (F19)', async () => {
+    const { id, rev } = await running();
+    await epoch.look();
+    const earlier = (await redis.get(keys.epoch))!;
+    await redis.decr(keys.moves);
+    await expect(epoch.require()).rejects.toMatchObject({ code: 'rebuilding' });
+    await redis.set(keys.epoch, earlier);
+    await expect(new SessionStore(redis, epoch).move({ id, rev, to: 'lost', actor: 'test' })).rejects.toMatchObject({ code: 'rebuilding' });
+    expect(await redis.exists(keys.epoch)).toBe(0);
+    await redis.set(keys.epoch, earlier);
+    expect(await epoch.look()).toBe('rewound');
+    await epoch.close();
+    await epoch.open();
+    expect(await epoch.look()).toBe('open');
+    expect(await store.get(id)).toMatchObject({ state: 'running', rev });
+  });
+
   it('knows an older epoch from a newer one', async () => {
     await epoch.look();
     const older = (await redis.get(keys.epoch))!;

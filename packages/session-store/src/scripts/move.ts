@@ -9,7 +9,7 @@ import { prelude } from './prelude';
  *       7 actor  8 reason or ''  9 fields as JSON (null removes)  10 node that now holds data of it, or ''
  *       11 tag of the snapshot that this move makes the session's own, or ''  12 digest that this move replaces, or ''
  *       13 last activity that the caller decided on: used since is 'stale'; or ''
- *       14 latest epoch that the caller has seen, or ''  15 moves it had counted by then
+ *       14 latest epoch that the caller has seen, or ''  15 moves it had counted by then  16 epochs it has closed, comma separated
  * Returns  {'moved', epoch, moves, the record as it is by this move, name and value by turns} | {'stale'} (other rev, or the table forbids it) | {'absent'} | {'collecting'} (no push may
  *          begin while the registry's garbage is collected: nothing falls asleep) | {'absent epoch'} | {'rewound'} (this Redis
  *          is older than what the caller has seen, so that its records cannot be believed)
@@ -19,6 +19,7 @@ local function opened_at(epoch) return tonumber(string.match(epoch, '^%d+')) end
 if ARGV[14] then
   local epoch, moves = redis.call('GET', '${keys.epoch}'), tonumber(redis.call('GET', '${keys.moves}') or '0')
   if not epoch then return {'absent epoch'} end
+  if string.find(',' .. (ARGV[16] or '') .. ',', ',' .. epoch .. ',', 1, true) then return {'rewound'} end
   if epoch == ARGV[14] and moves < tonumber(ARGV[15]) then return {'rewound'} end
   if epoch ~= ARGV[14] and ARGV[14] ~= '' and opened_at(epoch) < opened_at(ARGV[14]) then return {'rewound'} end
 end
