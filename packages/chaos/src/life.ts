@@ -38,9 +38,9 @@ export class Life {
     this.acknowledged = linesOf(container.files);
   }
 
-  /** From here on its data may be gone; the first reason is kept. */
+  /** From here on its data may be gone; the first reason is kept, but for the one that ends when its user comes back. */
   forgive(reason: string): void {
-    this.excuse ??= reason;
+    if (this.excuse === null || this.excuse === EXPIRED) this.excuse = reason;
   }
 
   /** Its terminal is open, at this generation: whoever expired is back in time. */
