@@ -205,6 +205,13 @@ export class Agents {
     return moved.record;
   }
 
+  /** Wakes it, and waits until its terminal is open. */
+  async wake(id: string): Promise<SessionRecord> {
+    await this.claimWake(id);
+    await this.drain();
+    return this.until(id, 'running');
+  }
+
   async require(id: string): Promise<SessionRecord> {
     const record = await this.store.get(id);
     if (!record) throw new Error('the session has no record');

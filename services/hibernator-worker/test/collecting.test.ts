@@ -39,9 +39,7 @@ describe('collecting the registry', () => {
     expect(stage.seenByCollectors).toEqual([false]);
     expect(gone.filter((digest) => agents.registry.store.blobs.has(digest)).length).toBeLessThan(before);
     expect(await stage.collection.last()).toMatchObject({ outcome: 'collected', freed_bytes: expect.any(Number) as number, ms_draining: expect.any(Number) as number, ms_closing: expect.any(Number) as number, ms_collecting: expect.any(Number) as number, ms_opening: expect.any(Number) as number });
-    await agents.claimWake(kept.id);
-    await agents.drain();
-    await agents.until(kept.id, 'running');
+    await agents.wake(kept.id);
   });
 
   it('is the registry without network, secret and restart, and has no task before the registry refuses pushes', async () => {
@@ -88,9 +86,7 @@ describe('collecting the registry', () => {
     await stage.collectUntil(() => stage.seenByCollectors.length > 0);
     expect(isReadOnly()).toBe(true);
     const [job] = agents.line.waiting.splice(0);
-    await agents.claimWake(asleep.id);
-    await agents.drain();
-    await agents.until(asleep.id, 'running');
+    await agents.wake(asleep.id);
     agents.line.waiting.push(job!);
     await agents.skipClock(READ_ONLY_LIMIT_MS);
     await agents.drain();

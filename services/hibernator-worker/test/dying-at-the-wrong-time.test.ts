@@ -43,9 +43,7 @@ describe('a container that dies at the wrong time', () => {
     await agents.line.add(nodeQueueOf(record.node_id!), nodeJobs.hibernate, { session_id: record.id, rev: claimed.rev });
     await agents.drain();
     await agents.until(record.id, 'hibernated');
-    await agents.claimWake(record.id);
-    await agents.drain();
-    await agents.until(record.id, 'running');
+    await agents.wake(record.id);
     expect(agents.containerOf(record.id).files.get('/home/vibe/workspace/typed')).toBe('typed before the Engine died\n');
   });
 
@@ -60,9 +58,7 @@ describe('a container that dies at the wrong time', () => {
     expect(await agents.until(record.id, 'hibernating')).toMatchObject({ hibernate_reason: 'ended', reason: expect.stringContaining('being saved') as string });
     await agents.drain();
     expect(await agents.until(record.id, 'hibernated')).not.toHaveProperty('frozen_container');
-    await agents.claimWake(record.id);
-    await agents.drain();
-    await agents.until(record.id, 'running');
+    await agents.wake(record.id);
     expect(agents.containerOf(record.id).files.get('/home/vibe/workspace/typed')).toBe('typed before the Engine died\n');
   });
 
@@ -97,9 +93,7 @@ describe('a container that dies at the wrong time', () => {
     expect(kept).toMatchObject({ rev: claimed.rev, frozen_container: container.id, reason: expect.stringContaining('being saved') as string });
     await agents.drain();
     await agents.until(record.id, 'hibernated');
-    await agents.claimWake(record.id);
-    await agents.drain();
-    await agents.until(record.id, 'running');
+    await agents.wake(record.id);
     expect(agents.containerOf(record.id).files.get('/home/vibe/workspace/typed')).toBe('typed before the Engine died\n');
   });
 

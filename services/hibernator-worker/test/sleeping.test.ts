@@ -87,9 +87,7 @@ describe('putting a session to sleep', () => {
     held.release();
     await ended;
     expect(await agents.require(record.id)).toEqual(asleep);
-    await agents.claimWake(record.id);
-    await agents.drain();
-    await agents.until(record.id, 'running');
+    await agents.wake(record.id);
     expect(agents.containerOf(record.id).files.get('/home/vibe/workspace/typed')).toBe('typed in between\n');
   });
 
@@ -145,9 +143,7 @@ describe('putting a session to sleep', () => {
     await agents.line.add(nodeQueueOf(record.node_id!), nodeJobs.hibernate, { session_id: record.id, rev: claimed.rev });
     await agents.drain();
     await agents.until(record.id, 'hibernated');
-    await agents.claimWake(record.id);
-    await agents.drain();
-    await agents.until(record.id, 'running');
+    await agents.wake(record.id);
     expect(agents.containerOf(record.id).files.get('/home/vibe/workspace/typed')).toBe('typed before the Engine died\n');
   });
 
@@ -161,9 +157,7 @@ describe('putting a session to sleep', () => {
     nodeOf(record.node_id).isEventful = true;
     await agents.drain();
     await agents.until(record.id, 'hibernated');
-    await agents.claimWake(record.id);
-    await agents.drain();
-    await agents.until(record.id, 'running');
+    await agents.wake(record.id);
     expect(agents.containerOf(record.id).files.get('/home/vibe/workspace/typed')).toBe('typed before it ended\n');
   });
 

@@ -123,9 +123,7 @@ describe('waking', () => {
       await agents.skipClock(MISSING_LOOKS_APART_MS);
     }
     agents.registry.clearFaults();
-    await agents.claimWake(asleep.id);
-    await agents.drain();
-    await agents.until(asleep.id, 'running');
+    await agents.wake(asleep.id);
   });
 
   it('uses the snapshot by its digest alone: what its tag names by then does not matter', async () => {
@@ -136,9 +134,7 @@ describe('waking', () => {
     // The tag comes to name another image.
     const wrong = agents.registry.store.manifest(`vibe-session-${other.id}`, other.snapshot_digest!)!;
     agents.registry.store.repository(repository)!.tags.set(tag, wrong.digest);
-    await agents.claimWake(asleep.id);
-    await agents.drain();
-    await agents.until(asleep.id, 'running');
+    await agents.wake(asleep.id);
     const [service] = servicesOf(asleep.id);
     expect(service?.spec.TaskTemplate.ContainerSpec.Image).toBe(`registry:5000/${repository}@${asleep.snapshot_digest}`);
     expect(agents.containerOf(asleep.id).files.get('/home/vibe/whose')).toBe(asleep.id);
