@@ -1,9 +1,10 @@
-import { type PayloadOf, type SessionRecord, newCollectionRun, SWARM_QUEUE, swarmJobs } from '@vibe/contracts';
+import { type PayloadOf, newCollectionRun, SWARM_QUEUE, swarmJobs } from '@vibe/contracts';
 import { failpoint, isCoded } from '@vibe/platform';
 import { takesPushes } from '@vibe/registry';
 import type { Collection, CollectionStep, JobContext, RegistryCollection } from '@vibe/session-store';
 import { hasEnded } from '@vibe/swarm';
 import type { AgentParts } from './agent-parts';
+import { isPutOff } from './save-ended';
 import { tryLater } from './try-later';
 
 /** How long sessions that fall asleep may keep a collection waiting: longer than any hibernation may take. */
@@ -76,8 +77,7 @@ function fail({ collection, logger }: CollectParts, at: Collection, reason: stri
  */
 async function drain({ store, collection, logger }: CollectParts, at: Collection): Promise<Outcome> {
   const [working, nowMs] = await Promise.all([store.inWork(0, IN_WORK_MAX).then((ids) => store.readMany(ids)), store.now()]);
-  const isPutOff = ({ hibernate_reason, retry_after = 0 }: SessionRecord): boolean => hibernate_reason === 'ended' && retry_after > nowMs;
-  if (working.records.some((record) => record.state === 'hibernating' && !isPutOff(record))) return 'wait';
+  if (working.records.some((record) => record.state === 'hibernating' && !isPutOff(record, nowMs))) return 'wait';
   logger.info('the registry is made read-only', { run: at.run });
   return collection.advance(at, 'closing', { limitMs: READ_ONLY_LIMIT_MS });
 }

@@ -6,6 +6,7 @@ import { ACTOR, type AgentParts } from './agent-parts';
 import { CannotSleep, requireRoom, requireSavableImage } from './cannot-sleep';
 import type { DiskShare } from './disk-space';
 import { loseSession } from './lose-session';
+import { isPutOff } from './save-ended';
 import { saveShell } from './save-shell';
 import { takeSnapshot } from './take-snapshot';
 import { MovedOn } from './work-under-way';
@@ -32,7 +33,7 @@ export async function hibernateSession(parts: AgentParts, { session_id, rev }: S
   if (record?.rev !== rev || record.state !== 'hibernating' || record.node_id !== parts.nodeId) return;
   const containerId = record.container_id;
   if (containerId === undefined) return;
-  if (record.hibernate_reason === 'ended' && record.retry_after !== undefined && record.retry_after > (await store.now())) return;
+  if (record.hibernate_reason === 'ended' && isPutOff(record, await store.now())) return;
 
   const work = underWay.begin(session_id, rev, context.signal);
   const share = diskPromises.begin(containerId);

@@ -19,6 +19,9 @@ export async function saveEnded({ store, queues, nodeId, logger }: Parts, record
   await queues.add(nodeQueueOf(nodeId), nodeJobs.hibernate, { session_id: record.id, rev: moved.record.rev });
 }
 
+/** True while a sleep that cannot be cancelled waits for another try: its last one failed, and none is under way. Pure. */
+export const isPutOff = ({ hibernate_reason, retry_after = 0 }: SessionRecord, nowMs: number): boolean => hibernate_reason === 'ended' && retry_after > nowMs;
+
 /**
  * A container ended while its session is falling asleep, frozen or still in line: from now on that sleep cannot be cancelled, for
  * there is nothing to go back to. Its user may have come back since the record was read: nothing has run since, so it is put to
