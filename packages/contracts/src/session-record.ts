@@ -60,6 +60,12 @@ export type RecordFields = {
   [K in Exclude<keyof SessionRecord, 'id' | 'user_id' | 'state' | 'rev' | 'created_at' | 'state_since' | 'nodes'>]?: SessionRecord[K] | null;
 };
 
+/**
+ * What a move back to `running` writes when whoever makes it has not seen the container: the sleep is over, and should the container
+ * have ended by now, frozen or still in line, the note says that it can be saved. Its agent takes the note back when it sees it run.
+ */
+export const leavesSleep = ({ container_id }: Pick<SessionRecord, 'container_id'>): RecordFields => ({ hibernate_reason: null, frozen_container: container_id ?? null });
+
 /** True when this container is the record's own, or may become it: a start that has not said yet which one is its. Pure. */
 export function mayOwnContainer(record: SessionRecord, container: { readonly container_id: string; readonly gen: number }): boolean {
   if (!stateTable[record.state].holdsContainer) return false;

@@ -1,4 +1,4 @@
-import { type RecordFields, SWARM_QUEUE, type SessionRecord, type SessionState, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
+import { type RecordFields, SWARM_QUEUE, type SessionRecord, type SessionState, leavesSleep, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
 import { failpoint } from '@vibe/platform';
 import { oneByOne } from './one-by-one';
 import { ACTOR, type ReaperParts } from './reaper-parts';
@@ -45,8 +45,7 @@ export function decideOverdue(record: SessionRecord, { nowMs, lateMs }: { nowMs:
   const set: Partial<Record<SessionState, RecordFields>> = {
     creating: leavesContainer,
     waking: { ...leavesContainer, failures, retry_after: nowMs + WAKE_AGAIN_AFTER_MS },
-    // As a return does: what has ended by now, unseen, can be saved.
-    hibernating: { hibernate_reason: null, frozen_container: record.container_id ?? null, failures, retry_after: nowMs + SLEEP_AGAIN_AFTER_MS },
+    hibernating: { ...leavesSleep(record), failures, retry_after: nowMs + SLEEP_AGAIN_AFTER_MS },
   };
   return {
     kind: 'move',

@@ -1,4 +1,4 @@
-import { type SessionRecord, terminalSocketOf } from '@vibe/contracts';
+import { type SessionRecord, leavesSleep, terminalSocketOf } from '@vibe/contracts';
 import { type Identity, terminalCredential } from '@vibe/identity';
 import { requireRoom } from './admission';
 import { type ApiParts, actorOf, apiError } from './api-parts';
@@ -45,12 +45,9 @@ function refuseGone(record: SessionRecord): never | Decision<never> {
   return { stale: record };
 }
 
-/**
- * One move back: the agent that reads it thaws, whatever step of the work it was in, and takes back the note. Had the container
- * ended by then, frozen or still in line, the note says that it can be saved.
- */
-async function cancelSleep(parts: ApiParts, identity: Identity, { id, rev, container_id }: SessionRecord): Promise<Decision<SessionRecord>> {
-  const moved = await parts.store.move({ id, rev, to: 'running', actor: actorOf(identity), set: { hibernate_reason: null, frozen_container: container_id ?? null } });
+/** One move back: the agent that reads it thaws, whatever step of the work it was in. */
+async function cancelSleep(parts: ApiParts, identity: Identity, record: SessionRecord): Promise<Decision<SessionRecord>> {
+  const moved = await parts.store.move({ id: record.id, rev: record.rev, to: 'running', actor: actorOf(identity), set: leavesSleep(record) });
   return moved.outcome === 'moved' ? { done: moved.record } : { stale: moved.record };
 }
 
