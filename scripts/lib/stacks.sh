@@ -5,6 +5,14 @@
 VIBE_STACKS_DIR=${VIBE_STACKS_DIR:-$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../stacks}
 VIBE_IMAGES_ENV=${VIBE_IMAGES_ENV:-/etc/vibeswarm/images.env}
 
+# Sessions run on worker nodes where there are any, else here. What a person set stays.
+settle_session_constraint() {
+  [[ -z ${SESSION_CONSTRAINT+set} ]] || return 0
+  (($(docker node ls -q --filter role=worker | wc -l) == 0)) || return 0
+  export SESSION_CONSTRAINT=''
+  note 'there is no worker node: sessions run on managers'
+}
+
 content_hash() { sha256sum "$VIBE_STACKS_DIR/$1" | cut -c1-12; }
 
 # A Swarm config cannot be changed, so its name carries a hash of its content.

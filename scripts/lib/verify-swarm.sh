@@ -132,7 +132,7 @@ verify_node_of_swarm() {
   ok "its agent reports: $(head -n1 <<<"$report")"
   check 'it has the base image of sessions' 'it has not pulled the base image yet: a first session waits for it' \
     'wait a minute; else see the log of its agent (docker service logs vibe-control_hibernator-worker)' test "$(sed -n 2p <<<"$report")" = base
-  while IFS= read -r line; do [[ -z $line ]] || wrong "its agent says: $line" 'see docs/operations.md, or run swarm-verify on that node'; done < <(tail -n +3 <<<"$report")
+  while IFS= read -r line; do [[ -z $line ]] || wrong "its agent says: $line" 'run swarm-verify on that node'; done < <(tail -n +3 <<<"$report")
 }
 
 verify_swarm() {
