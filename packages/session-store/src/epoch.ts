@@ -4,10 +4,11 @@ import { CodedError } from '@vibe/platform';
 import type { Redis } from 'ioredis';
 import { keys } from './keys';
 import { runScript, script } from './script-runner';
-import { adoptScript, openEpochScript } from './scripts/rebuild';
+import { adoptScript, closeEpochScript, openEpochScript } from './scripts/rebuild';
 import { encodeFields } from './record-fields';
 
 const adoptLua = script(adoptScript);
+const closeLua = script(closeEpochScript);
 const openLua = script(openEpochScript);
 
 export interface Adoption {
@@ -116,12 +117,13 @@ export class Epoch {
   }
 
   /**
-   * Closes the doors: from here on the API answers 503 until a rebuild has ended. Safe to repeat. What was seen before no longer
+   * Closes the doors: from here on the API answers 503 until a rebuild has ended, and no report from before counts in it. Safe to
+   * repeat. What was seen before no longer
    * counts: a Redis whose clock went back opens an epoch that is older by its name, and it would be closed for ever. What was closed
    * is remembered: a Redis that goes back once more, before it was rebuilt, has it again.
    */
   async close(): Promise<void> {
-    const gone = await this.redis.getdel(keys.epoch);
+    const gone = (await runScript(this.redis, closeLua, [], [])) as string | null;
     for (const epoch of [gone, this.known?.epoch]) if (epoch) this.closed.add(epoch);
     this.known = null;
     this.heard = null;

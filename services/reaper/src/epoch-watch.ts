@@ -43,12 +43,10 @@ export class EpochWatch {
       return true;
     }
     if (seen === 'rewound') {
-      metrics.raise('rewound');
-      logger.error('Redis was rewound: it is rebuilt from what the nodes and the registry hold');
       await epoch.close();
       await failpoint('rebuild.after-close');
     }
-    this.rebuild ??= await this.begin();
+    this.rebuild ??= await this.begin(seen);
     const outcome = await tryRebuild(this.parts, signal, this.now() - this.rebuild.startedAt);
     if (outcome.outcome === 'opened') {
       logger.info('rebuilt', { adopted: outcome.adopted, ms: Math.round(this.now() - this.rebuild.startedAt) });
@@ -62,11 +60,16 @@ export class EpochWatch {
   }
 
   /** What agents said before the loss does not count: only a Redis in which nothing ever happened holds no such thing. */
-  private async begin(): Promise<{ startedAt: number; remindedAt: number }> {
+  private async begin(seen: 'absent' | 'rewound'): Promise<{ startedAt: number; remindedAt: number }> {
     const { epoch, reports, logger, metrics } = this.parts;
-    if (!(await epoch.isBlank())) await reports.clear();
+    const isBlank = await epoch.isBlank();
+    if (!isBlank) await reports.clear();
     await failpoint('rebuild.after-clear');
-    logger.warn('Redis holds no epoch: it is filled from what the nodes and the registry hold');
+    if (seen === 'rewound' || !isBlank) {
+      metrics.raise('rewound');
+      const what = seen === 'rewound' ? 'Redis was rewound' : 'Redis holds records and no epoch (another process saw that it was rewound, or a rebuild was broken off)';
+      logger.error(`${what}: it is filled from what the nodes and the registry hold`);
+    } else logger.warn('Redis is empty: it is filled from what the nodes and the registry hold');
     metrics.setRebuilding(true);
     return { startedAt: this.now(), remindedAt: -Infinity };
   }

@@ -30,6 +30,21 @@ return 'adopted'
 `;
 
 /**
+ * Closes the epoch, and with it forgets what agents said before: of a Redis that went back that is older than it looks.
+ *
+ * KEYS, ARGV none
+ * Returns  the epoch that was closed, or nil when there was none (then nothing changed)
+ */
+export const closeEpochScript = `
+local gone = redis.call('GETDEL', '${keys.epoch}')
+if gone then
+  for _, id in ipairs(redis.call('SMEMBERS', '${keys.nodes}')) do redis.call('DEL', '${keys.node('')}' .. id) end
+  redis.call('DEL', '${keys.nodes}', '${keys.swarmView}')
+end
+return gone
+`;
+
+/**
  * Ends a rebuild: from here on Redis is the truth again.
  *
  * KEYS none
