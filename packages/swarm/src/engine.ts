@@ -8,7 +8,7 @@ import { type CallOptions, EngineConnection, type EngineOptions } from './engine
 import { type CommitOptions, type InspectedImage, commitContainer, inspectImage, listSnapshots, pullImage, pushImage, removeImage, removeSnapshot, tagImage } from './images';
 import { type NodeInfo, listNodes, nodeInfo } from './nodes';
 import { type ReadOnlyOptions, isRegistryAskedReadOnly, setRegistryReadOnly } from './registry-service';
-import { type SessionSecret, ensureSecret, listSessionSecrets, removeSessionSecrets } from './secrets';
+import { type RemoveSecretsOptions, type SessionSecret, ensureSecret, listSessionSecrets, removeSessionSecrets } from './secrets';
 import { type CreatedService, type ServiceTask, createService, findSessionService, listSessionServices, removeService, tasksOfService } from './services';
 
 type OfSession = CallOptions & { readonly sessionId?: string };
@@ -65,7 +65,7 @@ export class Engine {
   listSessionSecrets(options?: OfSession): Promise<SessionSecret[]> {
     return listSessionSecrets(this.connection, options);
   }
-  removeSessionSecrets(sessionId: string, options: CallOptions & { readonly upToGen: number }): Promise<void> {
+  removeSessionSecrets(sessionId: string, options: RemoveSecretsOptions): Promise<void> {
     return removeSessionSecrets(this.connection, sessionId, options);
   }
 

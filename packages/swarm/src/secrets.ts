@@ -51,13 +51,19 @@ export async function listSessionSecrets(connection: EngineConnection, options: 
   });
 }
 
+export interface RemoveSecretsOptions extends CallOptions {
+  readonly upToGen: number;
+  /** A generation whose secret stays; null for none. */
+  readonly butGen: number | null;
+}
+
 /**
  * Removes a session's secrets up to a generation, which must have no service any more (the Swarm refuses, status 400, what a
  * service still names). Repeatable.
  */
-export async function removeSessionSecrets(connection: EngineConnection, sessionId: string, options: CallOptions & { readonly upToGen: number }): Promise<void> {
+export async function removeSessionSecrets(connection: EngineConnection, sessionId: string, options: RemoveSecretsOptions): Promise<void> {
   for (const secret of await listSessionSecrets(connection, { ...options, sessionId })) {
-    if (secret.gen <= options.upToGen) await removeSecret(connection, secret.secret_id, options);
+    if (secret.gen <= options.upToGen && secret.gen !== options.butGen) await removeSecret(connection, secret.secret_id, options);
   }
 }
 

@@ -86,12 +86,12 @@ export function servicesContract(get: () => EngineUnderTest): void {
     expect(JSON.stringify(await ours())).not.toContain('aaaa');
 
     const serviceId = await create(labels);
-    await expect(engine.removeSessionSecrets(labels.session_id, { upToGen: 1 })).rejects.toMatchObject({ code: 'engine_error', details: { status: 400 } });
+    await expect(engine.removeSessionSecrets(labels.session_id, { upToGen: 1, butGen: null })).rejects.toMatchObject({ code: 'engine_error', details: { status: 400 } });
     await engine.removeService(serviceId);
-    await engine.removeSessionSecrets(labels.session_id, { upToGen: 1 });
-    await engine.removeSessionSecrets(labels.session_id, { upToGen: 1 });
+    await engine.removeSessionSecrets(labels.session_id, { upToGen: 2, butGen: 2 });
+    await engine.removeSessionSecrets(labels.session_id, { upToGen: 1, butGen: null });
     expect((await ours()).map(({ gen }) => gen)).toEqual([2]);
-    await engine.removeSessionSecrets(labels.session_id, { upToGen: Infinity });
+    await engine.removeSessionSecrets(labels.session_id, { upToGen: Infinity, butGen: null });
     expect(await ours()).toEqual([]);
   });
 

@@ -9,22 +9,26 @@ const CONTAINER_GOES_MS = 500;
 
 /**
  * Removes one generation's service, then its secret. By service id where it is known; else by name, and only at this generation
- * or a lower one. Not when the record (a rebuild has adopted it since) says that this very generation is in use, and not while the
- * records are put together: the rebuild may be about to adopt it.
+ * or a lower one. Never what the record says is in use (a rebuild has adopted it since, at this generation or a lower one), and not
+ * while the records are put together: the rebuild may be about to adopt it.
  * @throws `rebuilding`: the job comes again, or the next reconcile asks for it
  */
 export async function retireGeneration(parts: AgentParts, payload: PayloadOf<typeof swarmJobs.retire>): Promise<void> {
   const { engine, store, epoch } = parts;
-  const record = await store.get(payload.session_id);
-  // After the record: one that is absent because Redis was emptied is no word to go by.
-  await epoch.require();
-  if (record?.gen === payload.gen && stateTable[record.state].holdsContainer) return;
+  const generationInUse = async (): Promise<number | null> => {
+    const record = await store.get(payload.session_id);
+    // After the record: one that is absent because Redis was emptied is no word to go by.
+    await epoch.require();
+    return record && stateTable[record.state].holdsContainer ? record.gen : null;
+  };
+  if ((await generationInUse()) === payload.gen) return;
   await failpoint('retire.before-service');
   if (payload.service_id !== null) await engine.removeService(payload.service_id);
   const left = await engine.findSessionService(payload.session_id);
-  if (left && left.gen <= payload.gen) await engine.removeService(left.service_id);
+  const inUse = await generationInUse();
+  if (left && left.gen <= payload.gen && left.gen !== inUse) await engine.removeService(left.service_id);
   await failpoint('retire.after-service');
-  await engine.removeSessionSecrets(payload.session_id, { upToGen: payload.gen });
+  await engine.removeSessionSecrets(payload.session_id, { upToGen: payload.gen, butGen: inUse });
   await failpoint('retire.after-secret');
 }
 
@@ -42,7 +46,7 @@ export async function eraseSession(parts: AgentParts, { session_id, rev }: Sessi
   await failpoint('erase.before-service');
   const service = await engine.findSessionService(session_id);
   if (service) await engine.removeService(service.service_id);
-  await engine.removeSessionSecrets(session_id, { upToGen: Infinity });
+  await engine.removeSessionSecrets(session_id, { upToGen: Infinity, butGen: null });
   await failpoint('erase.after-service');
   await registry.deleteRepository(repositoryOf(session_id));
   await failpoint('erase.after-registry');

@@ -1,6 +1,4 @@
 import { nodeJobs, swarmJobs } from '@vibe/contracts';
-import { keys } from '@vibe/session-store';
-import { dropContainer, retireGeneration } from '../src/end-session';
 import { startSession } from '../src/start-session';
 import { MISSING_LOOKS_APART_MS } from '../src/start-failed';
 import { START_LOOK_MS, lookAtSlowStarts } from '../src/start-watch';
@@ -198,27 +196,6 @@ describe('ending', () => {
     node.isEventful = true;
     await watch.resync();
     expect(await agents.until(record.id, 'lost')).toMatchObject({ reason: expect.stringContaining('exit code 1') as string });
-  });
-
-  it('retires nothing that its record says is in use: a rebuild may have adopted it since', async () => {
-    const { record } = await agents.running();
-    await retireGeneration(agents.agent('manager').parts, { session_id: record.id, rev: 1, gen: 1, service_id: record.service_id! });
-    expect(servicesOf(record.id)).toHaveLength(1);
-  });
-
-  it('retires and drops nothing while the records are put together: what has none now may be adopted in a moment (F20)', async () => {
-    const { record, container } = await agents.running();
-    const { parts } = agents.agentOn(record.node_id);
-    const lost = [keys.epoch, keys.session(record.id)];
-    for (const key of lost) await agents.redis.rename(key, `kept:${key}`);
-    try {
-      await expect(retireGeneration(parts, { session_id: record.id, rev: 9, gen: 1, service_id: record.service_id! })).rejects.toMatchObject({ code: 'rebuilding' });
-      await expect(dropContainer(parts, { session_id: record.id, container_id: container.id })).rejects.toMatchObject({ code: 'rebuilding' });
-      expect(servicesOf(record.id)).toHaveLength(1);
-      expect(container.isAlive).toBe(true);
-    } finally {
-      for (const key of lost) await agents.redis.rename(`kept:${key}`, key);
-    }
   });
 
   it('removes a container made by hand when it is asked to, and never one that its record calls its own (F23)', async () => {

@@ -1,4 +1,4 @@
-import { type ContainerReport, type NodeReport, type SessionRecord, type SnapshotLabels, userIdSchema } from '@vibe/contracts';
+import { type ContainerReport, type NodeReport, type SessionRecord, type SnapshotLabels, type SwarmView, userIdSchema } from '@vibe/contracts';
 import type { Adoption } from '@vibe/session-store';
 
 /** The snapshot of one session that stood the proof: the highest generation's, and of that the highest revision's. */
@@ -12,8 +12,7 @@ export interface FoundSnapshot {
 
 export interface RebuildWitnesses {
   readonly reports: readonly NodeReport[];
-  /** The ids of the services that the Swarm has. */
-  readonly services: ReadonlySet<string>;
+  readonly view: SwarmView;
   readonly snapshots: readonly FoundSnapshot[];
   /** Records that are there although Redis cannot be believed: the weakest witness, and the only one of names and deletions. */
   readonly records: readonly SessionRecord[];
@@ -25,11 +24,17 @@ export interface RebuildWitnesses {
 /** A snapshot that is overdue by its age is kept so long all the same: its user could not know. */
 const EXPIRY_GRACE_MS = 60 * 60_000;
 
+const MAY_LACK = 'A machine was down when the list of sessions was put together again: what was done here since it last slept may be missing';
+
 interface Evidence {
   readonly containers: (ContainerReport & { readonly node_id: string })[];
   snapshot: FoundSnapshot | null;
   record: SessionRecord | null;
   readonly nodes: Set<string>;
+  /** Of its services and secrets. */
+  readonly gens: number[];
+  /** The highest generation that has a service; 0 without. */
+  servedGen: number;
   /** A node that has the snapshot's layers. */
   holder: string | null;
 }
@@ -40,13 +45,14 @@ interface Evidence {
  * session is over. Pure.
  */
 export function planAdoptions(witnesses: RebuildWitnesses): Adoption[] {
-  return [...gather(witnesses)].flatMap(([id, evidence]) => adopt(id, evidence, witnesses) ?? []);
+  const services = new Set(witnesses.view.services.map(({ service_id }) => service_id));
+  return [...gather(witnesses)].flatMap(([id, evidence]) => adopt(id, evidence, services, witnesses) ?? []);
 }
 
-function gather({ reports, snapshots, records }: RebuildWitnesses): Map<string, Evidence> {
+function gather({ reports, view, snapshots, records }: RebuildWitnesses): Map<string, Evidence> {
   const all = new Map<string, Evidence>();
   const of = (id: string): Evidence => {
-    const evidence = all.get(id) ?? { containers: [], snapshot: null, record: null, nodes: new Set<string>(), holder: null };
+    const evidence = all.get(id) ?? { containers: [], snapshot: null, record: null, nodes: new Set<string>(), gens: [], servedGen: 0, holder: null };
     all.set(id, evidence);
     return evidence;
   };
@@ -54,6 +60,8 @@ function gather({ reports, snapshots, records }: RebuildWitnesses): Map<string, 
     of(record.id).record = record;
     for (const node of record.nodes) of(record.id).nodes.add(node);
   }
+  for (const { session_id, gen } of [...view.services, ...view.secrets]) of(session_id).gens.push(gen);
+  for (const { session_id, gen } of view.services) of(session_id).servedGen = Math.max(of(session_id).servedGen, gen);
   for (const snapshot of snapshots) of(snapshot.labels.session_id).snapshot = snapshot;
   for (const { node_id, containers, images } of reports) {
     for (const container of containers) {
@@ -69,10 +77,10 @@ function gather({ reports, snapshots, records }: RebuildWitnesses): Map<string, 
   return all;
 }
 
-function adopt(id: string, evidence: Evidence, witnesses: RebuildWitnesses): Adoption | null {
+function adopt(id: string, evidence: Evidence, services: ReadonlySet<string>, witnesses: RebuildWitnesses): Adoption | null {
   const { containers, snapshot, record, nodes } = evidence;
-  const [terminal] = containers.filter((container) => isTerminal(container) || isSavable(container, witnesses.services)).sort((a, b) => b.gen - a.gen || Number(isTerminal(b)) - Number(isTerminal(a)));
-  const isRetired = terminal !== undefined && isSuperseded(terminal, evidence, witnesses.services);
+  const [terminal] = containers.filter((container) => isTerminal(container) || isSavable(container, services)).sort((a, b) => b.gen - a.gen || Number(isTerminal(b)) - Number(isTerminal(a)));
+  const isRetired = terminal !== undefined && isSuperseded(terminal, evidence, services);
   const isAwake = terminal !== undefined && !isRetired && terminal.gen >= (snapshot?.labels.gen ?? 0);
   const witness = isAwake ? terminal : snapshot?.labels;
   if (!witness || !userIdSchema.safeParse(witness.user_id).success) return null;
@@ -102,8 +110,18 @@ function adopt(id: string, evidence: Evidence, witnesses: RebuildWitnesses): Ado
     lastActivityAgeMs: Math.max(0, nowMs - snapshot.labels.last_activity),
     deadlineMs: Math.max(EXPIRY_GRACE_MS, hibernatedTtlMs - Math.max(0, nowMs - snapshot.labels.taken)),
     // A wake that was under way, or a snapshot that is no good, has used up a generation: no later one may have its number.
-    fields: { ...fields, gen: Math.max(snapshot.highestGen, ...containers.map(({ gen }) => gen)), ...(evidence.holder === null ? {} : { node_id: evidence.holder }) },
+    fields: {
+      ...fields,
+      gen: Math.max(snapshot.highestGen, ...containers.map(({ gen }) => gen), ...evidence.gens),
+      ...(evidence.holder === null ? {} : { node_id: evidence.holder }),
+      ...(mayLack(evidence, witnesses.view) ? { reason: MAY_LACK } : {}),
+    },
   };
+}
+
+/** A later generation than the snapshot's has a service, its container is on none of the nodes that told, and some could not tell. */
+function mayLack({ containers, snapshot, servedGen }: Evidence, { nodes }: SwarmView): boolean {
+  return nodes.some(({ state }) => state === 'down') && servedGen > (snapshot?.labels.gen ?? 0) && !containers.some(({ gen }) => gen === servedGen);
 }
 
 /**

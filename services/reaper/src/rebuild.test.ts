@@ -19,6 +19,7 @@ useRedis((given) => {
 
 const id = newSessionId();
 const get = () => under.parts.store.get(id);
+const serviceOf = (gen: number) => ({ service_id: `s-${gen}`, session_id: id, user_id: 'ann', name: 'one', created_at: 1, gen, image: 'i' });
 
 describe('a rebuild', () => {
   it('of a first start opens the epoch when every ready node has reported, with nothing to adopt', async () => {
@@ -69,6 +70,23 @@ describe('a rebuild', () => {
     await seen({ containers: [container(id, { state: 'paused' })] });
     await watch.look(never);
     expect(await get()).toMatchObject({ state: 'running' });
+  });
+
+  it('counts the generations of services and secrets as used up: none is started twice (I6)', async () => {
+    under.shelf.put(digestOf('a'), labelsOf(id, { gen: 1 }));
+    await under.parts.reports.putSwarmView(swarmView({ n1: 'ready' }, { services: [serviceOf(2)], secrets: [{ secret_id: 'k', session_id: id, gen: 3 }] }));
+    await under.parts.reports.put(nodeReport('n1'));
+    expect(await watch.look(never)).toBe(true);
+    expect(await get()).toMatchObject({ state: 'hibernated', gen: 3 });
+    expect((await get())?.reason).toBeUndefined();
+  });
+
+  it('says so when a later generation than the snapshot may have run on a node that is down', async () => {
+    under.shelf.put(digestOf('a'), labelsOf(id, { gen: 1 }));
+    await under.parts.reports.putSwarmView(swarmView({ n1: 'ready', n2: 'down' }, { services: [serviceOf(2)] }));
+    await under.parts.reports.put(nodeReport('n1'));
+    expect(await watch.look(never)).toBe(true);
+    expect(await get()).toMatchObject({ state: 'hibernated', gen: 2, snapshot_digest: digestOf('a'), reason: expect.stringContaining('may be missing') as string });
   });
 
   it('adopts a snapshot as asleep, as old as its labels say', async () => {

@@ -42,8 +42,7 @@ export async function tryRebuild(parts: ReaperParts, signal: AbortSignal, sinceM
   await failpoint('rebuild.after-shelf');
   if (!shelf) return { outcome: 'waiting', forWhat: 'the registry that has the base image' };
   const witnesses = {
-    reports: seen.reports,
-    services,
+    ...seen,
     snapshots: shelf.flatMap(({ snapshot }) => snapshot ?? []),
     hibernatedTtlMs: hibernatedTtlMs(settings),
     baseImage: settings.BASE_IMAGE,
