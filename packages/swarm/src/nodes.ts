@@ -31,7 +31,8 @@ const infoSchema = z.object({
 
 const nodeSchema = z.object({
   ID: z.string(),
-  Description: z.object({ Hostname: z.string() }),
+  // Without a name as long as it has not told of itself: a join that broke off leaves such a node (moby, `NodeDescription`: omitempty).
+  Description: z.object({ Hostname: z.string().optional() }).nullish(),
   Spec: z.object({ Role: z.enum(['manager', 'worker']), Availability: z.string() }),
   Status: z.object({ State: z.string() }),
 });
@@ -65,11 +66,11 @@ export async function nodeInfo(connection: EngineConnection, options?: CallOptio
   };
 }
 
-/** The nodes of the Swarm. Asked of a manager. */
+/** The nodes of the Swarm; one that never told its name goes by its id. Asked of a manager. */
 export async function listNodes(connection: EngineConnection, options?: CallOptions): Promise<SwarmView['nodes']> {
   const said = await connection.call('list the nodes', (abortSignal) => connection.docker.listNodes(withSignal<object>(abortSignal)) as Promise<unknown>, options);
   return z
     .array(nodeSchema)
     .parse(said)
-    .map((node) => ({ node_id: node.ID, hostname: node.Description.Hostname, role: node.Spec.Role, state: node.Status.State, availability: node.Spec.Availability }));
+    .map((node) => ({ node_id: node.ID, hostname: node.Description?.Hostname ?? node.ID, role: node.Spec.Role, state: node.Status.State, availability: node.Spec.Availability }));
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type Agent, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
@@ -44,6 +45,19 @@ describe('the Engine client, when the Engine fails', () => {
     const container = await runSession();
     container.isMeasurable = false;
     expect((await engine.inspectContainer(container.id, { isSizeWanted: true }))?.sizeRw).toBeNull();
+  });
+
+  it('tells of all nodes although one of them has joined by half and has no name', async () => {
+    const half = { ID: 'half', Description: { Platform: {} }, Spec: { Role: 'worker', Availability: 'active' }, Status: { State: 'unknown' } };
+    const whole = { ...half, ID: 'whole', Description: { Hostname: 'm' }, Status: { State: 'ready' } };
+    const server = createServer((request, answer) => {
+      answer.setHeader('content-type', 'application/json');
+      answer.end(JSON.stringify(request.url?.endsWith('/nodes') === true ? [half, whole, { ...half, ID: 'bare', Description: null }] : { ApiVersion: '1.44', MinAPIVersion: '1.24', Version: '26' }));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const asked = await Engine.connect({ host: '127.0.0.1', port: (server.address() as AddressInfo).port });
+    expect((await asked.listNodes()).map(({ node_id, hostname }) => [node_id, hostname])).toEqual([['half', 'half'], ['whole', 'm'], ['bare', 'bare']]);
+    server.close();
   });
 
   it('calls it unreachable when nobody listens, and worth another try', async () => {
