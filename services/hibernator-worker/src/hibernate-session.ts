@@ -81,7 +81,7 @@ async function sleep(parts: AgentParts, record: SessionRecord, containerId: stri
   if (container.state !== 'exited' && (await freezer.freeze(record, containerId)) === 'stale') throw new MovedOn('the record moved before the freeze');
   await failpoint('hibernate.after-freeze');
 
-  if (record.hibernate_reason === 'idle' && container.state !== 'exited' && (await parts.idleClock.wasUsedSinceLastLook(containerId, container.pid))) {
+  if (record.hibernate_reason === 'idle' && container.state !== 'exited' && (await wasUsed(parts, record, containerId, container.pid))) {
     await store.touch({ id, gen: record.gen, ageMs: 0, activityReason: 'input' });
     const back = await store.move({ id, rev, to: 'running', actor: ACTOR, reason: 'it was used just before it would have been frozen' });
     throw new MovedOn(`used at the last moment (${back.outcome})`);
@@ -109,6 +109,16 @@ async function sleep(parts: AgentParts, record: SessionRecord, containerId: stri
   await parts.queues.add(SWARM_QUEUE, swarmJobs.retire, retirementOf(record, retired.rev));
   await failpoint('hibernate.after-retire-job');
   parts.logger.info('hibernated', { session_id: id, gen: record.gen, rev: retired.rev, digest: snapshot.digest, bytes: snapshot.bytes });
+}
+
+/**
+ * Whether a session that was claimed as idle has been used all the same: a key that the idle clock has not told of yet, or, looked at
+ * after that, one that it told of too late for the claim.
+ */
+async function wasUsed({ store, idleClock, settings }: AgentParts, { id, rev }: SessionRecord, containerId: string, pid: number): Promise<boolean> {
+  if (await idleClock.wasUsedSinceLastLook(containerId, pid)) return true;
+  const told = await store.get(id);
+  return told?.rev === rev && told.last_activity > told.state_since - settings.IDLE_TIMEOUT_MINUTES * 60_000;
 }
 
 /**

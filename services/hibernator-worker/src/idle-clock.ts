@@ -47,6 +47,8 @@ export class IdleClock {
     const { sessionId: id, gen, containerId } = container;
     try {
       const now = await this.measure(container, processes);
+      // Frozen or ended since it was listed: that is nobody's use, and its record decides.
+      if (!now) return;
       await this.tell(container, this.looks.get(containerId), now);
       // Only now: a key that could not be told of counts at the next look.
       this.looks.set(containerId, now);
@@ -67,9 +69,9 @@ export class IdleClock {
     if (before) await store.looked({ id, gen });
   }
 
-  private async measure(container: RunningContainer, processes: readonly ProcessEntry[]): Promise<Look> {
+  private async measure(container: RunningContainer, processes: readonly ProcessEntry[]): Promise<Look | null> {
     const seen = await this.parts.engine.inspectContainer(container.containerId);
-    if (seen?.state !== 'running') throw new Error('its container does not run');
+    if (seen?.state !== 'running') return null;
     const keyAtMs = await lastKeyAt(this.parts.settings.HOST_PROC, seen.pid, processes);
     return { keyAtMs, cpuNs: await this.parts.engine.cpuCounter(container.containerId), at: performance.now() };
   }

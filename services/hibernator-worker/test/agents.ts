@@ -236,7 +236,7 @@ export class Agents {
   }
 }
 
-const settingsOfTest: Settings = {
+export const settingsOfTest: Settings = {
   PORT: 0,
   LOG_LEVEL: 'error',
   VIBE_FAILPOINTS: '',

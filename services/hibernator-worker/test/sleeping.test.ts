@@ -2,10 +2,12 @@ import { nodeJobs, nodeQueueOf, swarmJobs } from '@vibe/contracts';
 import { readAudit } from '@vibe/session-store';
 import { Freezer } from '../src/freezer';
 import { hibernateSession } from '../src/hibernate-session';
-import { Agents } from './agents';
+import { Agents, settingsOfTest } from './agents';
 import { contextOf, waitingOf } from './job-line';
 
 jest.setTimeout(300_000);
+
+const IDLE_MS = settingsOfTest.IDLE_TIMEOUT_MINUTES * 60_000;
 
 let agents: Agents;
 beforeAll(async () => void (agents = await Agents.start()));
@@ -178,6 +180,32 @@ describe('putting a session to sleep', () => {
     await agents.drain();
     expect(await agents.until(record.id, 'running')).toMatchObject({ gen: 1, activity_reason: expect.stringMatching(/input|opened/) as string });
     expect(container.status).toBe('running');
+  });
+
+  it('takes nobody to sleep whose key, typed before the claim, the idle clock told of after it (F24)', async () => {
+    const { record, container } = await agents.running();
+    const { parts } = agents.agentOn(record.node_id);
+    const running = [{ sessionId: record.id, gen: record.gen, containerId: container.id }];
+    await parts.idleClock.lookAtAll(running);
+    await agents.skipClock(IDLE_MS);
+    container.type('a key');
+    await agents.claimSleep(record, 'idle');
+    await parts.idleClock.lookAtAll(running);
+    await agents.drain();
+    expect(await agents.require(record.id)).toMatchObject({ state: 'running', reason: expect.stringContaining('it was used') as string });
+  });
+
+  it('is not kept awake by an idle clock that still has its frozen container on the list (F24)', async () => {
+    const { record, container } = await agents.running();
+    const { parts } = agents.agentOn(record.node_id);
+    const running = [{ sessionId: record.id, gen: record.gen, containerId: container.id }];
+    await parts.idleClock.lookAtAll(running);
+    await agents.skipClock(IDLE_MS);
+    await agents.claimSleep(record, 'idle');
+    container.pause();
+    await parts.idleClock.lookAtAll(running);
+    await agents.drain();
+    expect(await agents.until(record.id, 'hibernated')).toMatchObject({ hibernate_reason: 'idle' });
   });
 
   it.each([5, -5])('knows when a key was typed on a node whose clock is %i minutes off: ages count, not times (F24)', async (minutes) => {
