@@ -29,7 +29,8 @@ async function holdLife(life: Life, world: World): Promise<void> {
   const running = all.filter(({ container, node }) => container.status === 'running' && node.state === 'ready');
   for (const { container } of running) {
     const gen = Number(container.labels['vibe.gen']);
-    if (record?.state === 'hibernated' && record.gen === gen && !world.isRedisDoubtful && life.excuse === null) {
+    // One that was given up before its terminal opened has nobody who types; it waits to be removed.
+    if (record?.state === 'hibernated' && record.gen === gen && gen === life.highestGen && !world.isRedisDoubtful && life.excuse === null) {
       throw new BrokenPromise('lost', `I2: session ${life.id} is hibernated, and its container of generation ${gen} runs on: what is typed into it is acknowledged and gone`);
     }
     if (record?.state === 'running' && record.gen === gen) life.opens(gen);
