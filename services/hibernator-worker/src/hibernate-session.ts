@@ -46,11 +46,13 @@ export async function hibernateSession(parts: AgentParts, { session_id, rev }: S
     if (error instanceof MovedOn || work.signal.aborted) log.info('hibernation cancelled');
     else {
       raiseAlarm(parts, record, error);
-      if (!(await mayGoOn(parts, containerId))) {
-        await putOff(parts, record, error);
+      const mayRun = await mayGoOn(parts, containerId);
+      const cause = error instanceof CannotSleep ? error : await forbiddenNameIn(parts, containerId, mayRun ? 'rename or delete it' : 'whoever runs this machine has to rename it there');
+      if (!mayRun) {
+        await putOff(parts, record, cause);
         throw error;
       }
-      await giveUp(parts, record, error instanceof CannotSleep ? error : await forbiddenNameIn(parts, containerId));
+      await giveUp(parts, record, cause);
     }
   } finally {
     work.end();
@@ -178,13 +180,13 @@ async function mayGoOn({ engine }: AgentParts, containerId: string): Promise<boo
 }
 
 /**
- * A file whose name a layer keeps for deletions makes every push fail, for ever: its user is told which. Null when there is none,
+ * A file whose name a layer keeps for deletions makes every push fail, for ever: its user is told which, and the cure. Null when there is none,
  * or the Engine does not say so in time.
  */
-async function forbiddenNameIn({ engine }: AgentParts, containerId: string): Promise<CannotSleep | null> {
+async function forbiddenNameIn({ engine }: AgentParts, containerId: string, cure: string): Promise<CannotSleep | null> {
   const paths = await engine.changedPaths(containerId, { signal: AbortSignal.timeout(LIST_LIMIT_MS) }).catch(() => []);
   const path = paths.find((changed) => basename(changed).startsWith(DELETION_PREFIX));
-  return path === undefined ? null : new CannotSleep('hibernation_failed', `no snapshot can hold the name ${path.slice(0, NAME_SHOWN_MAX)}; rename or delete it`);
+  return path === undefined ? null : new CannotSleep('hibernation_failed', `no snapshot can hold the name ${path.slice(0, NAME_SHOWN_MAX)}; ${cure}`);
 }
 
 /** A failed attempt ends by a move back to running; the next one waits longer each time. */
@@ -208,10 +210,10 @@ async function giveUp(parts: AgentParts, record: SessionRecord, cause: CannotSle
  * What ended keeps its claim, and the reaper adds its job again every 10 s: the attempts until `retry_after` do nothing. One that
  * ended during this very attempt is tried again at once: that it ended is why this one failed.
  */
-async function putOff({ store }: AgentParts, record: SessionRecord, error: unknown): Promise<void> {
+async function putOff({ store }: AgentParts, record: SessionRecord, cause: CannotSleep | null): Promise<void> {
   if (record.hibernate_reason !== 'ended') return;
-  const cause = error instanceof CannotSleep ? error.message : 'its snapshot could not be stored safely';
-  await store.progress({ id: record.id, rev: record.rev, set: { reason: `It could not be saved yet: ${cause}. It will be tried again, and all of it is still there.`, retry_after: (await store.now()) + RETRY_ENDED_MS } });
+  const why = cause?.message ?? 'its snapshot could not be stored safely';
+  await store.progress({ id: record.id, rev: record.rev, set: { reason: `It could not be saved yet: ${why}. It will be tried again, and all of it is still there.`, retry_after: (await store.now()) + RETRY_ENDED_MS } });
 }
 
 function raiseAlarm({ alarms, logger }: AgentParts, record: SessionRecord, error: unknown): void {

@@ -187,7 +187,18 @@ describe('a session that could not be saved', () => {
     await agents.drain();
     expect(await agents.until(record.id, 'running')).toMatchObject({ reason: 'It could not be put to sleep: no snapshot can hold the name /home/vibe/.wh.note; rename or delete it.' });
     expect(container.status).toBe('running');
+
+    const { rev } = await agents.claimSleep(record);
+    agents.containerOf(record.id).end();
+    await agents.until(record.id, 'hibernating', ({ hibernate_reason }) => hibernate_reason === 'ended');
+    await agents.drain().catch(() => undefined);
+    expect(await agents.require(record.id)).toMatchObject({ rev, reason: expect.stringContaining('no snapshot can hold the name /home/vibe/.wh.note; whoever runs this machine has to rename it there') as string });
+    container.written.delete('/home/vibe/.wh.note');
     node.pushFault = null;
+    await agents.skipClock(120_000);
+    await agents.line.add(nodeQueueOf(node.id), nodeJobs.hibernate, { session_id: record.id, rev });
+    await agents.drain();
+    await agents.until(record.id, 'hibernated');
   });
 
   it('goes on running beside a registry that does not have the base image: what is proven there is missing when the right one is back', async () => {
