@@ -5,7 +5,8 @@ import { ACTOR, type ReaperParts } from './reaper-parts';
 import { type Settings, idleEveryMs, idleTimeoutMs } from './settings';
 import type { TickStats } from './tick-stats';
 
-const CANDIDATES_MAX = 500;
+/** More than any Swarm has sessions: however many cannot be put to sleep, they hide no other. */
+const CANDIDATES_MAX = 10_000;
 /** Claims of one sweep for one node, as a multiple of what it puts to sleep at once: what is claimed waits in its line. */
 const CLAIMS_PER_PLACE = 10;
 /** A look at the idle clock counts for so many of its intervals, and at least for a minute. */

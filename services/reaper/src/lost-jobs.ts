@@ -5,7 +5,8 @@ import type { ReaperParts } from './reaper-parts';
 
 /** A claim that is this old should have its job; adding it again changes nothing where it has. */
 const OLDER_THAN_MS = 10_000;
-const AT_ONCE_MAX = 1_000;
+/** More than any Swarm has sessions: however many cannot be worked on, they hide no other. */
+const AT_ONCE_MAX = 10_000;
 
 /** Adds again, under the same id, the job that each state says should be under way. The queue is a hint; the record decides. */
 export async function addLostJobs(parts: ReaperParts, signal: AbortSignal): Promise<{ in_work_failed: number }> {

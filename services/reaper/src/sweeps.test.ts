@@ -38,6 +38,17 @@ describe('the idle sweep', () => {
     expect(under.added).toEqual([{ queueName: 'node-n1', name: 'hibernate', payload: { session_id: id, rev: rev + 1 } }]);
   });
 
+  it('finds them behind any number of others that cannot be put to sleep', async () => {
+    const records = redis.pipeline();
+    for (let n = 0; n < 1_100; n += 1) records.hset(keys.session(`bad${n}`), 'gen', 'nonsense').zadd(keys.byActivity, n, `bad${n}`).zadd(keys.inWork, n, `bad${n}`);
+    await records.exec();
+    const creating = await sessionIn(under.parts.store, 'creating');
+    await idleFor(2 * HOUR);
+    expect(await sweepIdle(under.parts, never)).toEqual({ idle: 1_101, claimed: 1, failed: 1_100 });
+    await addLostJobs(under.parts, never);
+    expect(under.added.map(({ name, payload }) => [name, (payload as { session_id: string }).session_id])).toContainEqual(['start', creating.id]);
+  });
+
   it('leaves alone what was used, and what was not looked at lately', async () => {
     const used = await idleFor(2 * HOUR - 1_000);
     expect(await sweepIdle(under.parts, never)).toMatchObject({ idle: 0 });

@@ -13,12 +13,30 @@ import type { TickStats } from './tick-stats';
 
 type Tick = (parts: ReaperParts, signal: AbortSignal) => Promise<TickStats>;
 
+/** Parts of a tick, one after the other: one that fails keeps no other from its turn. @throws the first failure, at the end */
+const inTurn =
+  (...steps: readonly Tick[]): Tick =>
+  async (parts, signal) => {
+    const failures: unknown[] = [];
+    let stats: TickStats = {};
+    for (const step of steps) {
+      try {
+        stats = { ...stats, ...(await step(parts, signal)) };
+      } catch (error) {
+        failures.push(error);
+        parts.logger.warn('a part of a tick failed', { error });
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+    return stats;
+  };
+
 function createTicks(): Record<TickName, Tick> {
   const registryCare = new RegistryCare();
   return {
     idle: sweepIdle,
     deadlines: watchDeadlines,
-    reconcile: async (parts, signal) => ({ ...(await addLostJobs(parts, signal)), ...(await careForCollection(parts)), ...(await reconcile(parts, signal)) }),
+    reconcile: inTurn(addLostJobs, careForCollection, reconcile),
     // A registry that is collected is read-only, or just away.
     registryCare: async (parts, signal) => ((await parts.collection.current()) ? {} : registryCare.round(parts, signal)),
   };

@@ -1,11 +1,12 @@
 import { newSessionId } from '@vibe/contracts';
-import { keys } from '@vibe/session-store';
+import { type JobContext, keys } from '@vibe/session-store';
 import { useRedis } from '@vibe/testkit';
 import type { Redis } from 'ioredis';
 import { container, createParts, digestOf, labelsOf, never, nodeReport, sessionIn, skipClock, swarmView } from '../test/reaper-under-test';
 import { EpochWatch } from './epoch-watch';
 import { reconcile } from './reconcile';
 import { RegistryCare } from './registry-care';
+import { createTickHandlers } from './ticks';
 
 let redis: Redis;
 let under: ReturnType<typeof createParts>;
@@ -45,6 +46,16 @@ describe('a record that cannot be read', () => {
     expect(asked).not.toContain(id);
     expect(error).toHaveBeenCalledWith(expect.stringContaining('cannot be read'), { session_ids: [id] });
     error.mockRestore();
+  });
+
+  it('does not keep a reconcile round from its turn when it is of a collection of the registry', async () => {
+    const { orphan } = await spoilt();
+    await redis.hset(keys.collected, { run: 'r', outcome: 'of a later version' });
+    const tick = () => createTickHandlers(under.parts, { onTick: () => undefined, mayAct: () => true }).reconcile({}, { signal: never } as JobContext);
+    await expect(tick()).rejects.toThrow();
+    await skipClock(redis, 60_000);
+    await expect(tick()).rejects.toThrow();
+    expect(JSON.stringify(under.added)).toContain(orphan);
   });
 
   it('does not keep registry care from the others, and its repository stays', async () => {
