@@ -2,3 +2,4 @@ export * from './base-image';
 export * from './registry-client';
 export * from './registry-settings';
 export * from './takes-pushes';
+export * from './unreadable';

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { failpoint } from '@vibe/platform';
 import type { ReaperParts } from './reaper-parts';
+import type { Alarm } from './reaper-metrics';
 import { tryRebuild } from './rebuild';
 
 const REMIND_EVERY_MS = 30_000;
@@ -55,7 +56,7 @@ export class EpochWatch {
       this.openSince = -Infinity;
       return true;
     }
-    this.remind(outcome.forWhat);
+    this.remind(outcome);
     return false;
   }
 
@@ -74,10 +75,11 @@ export class EpochWatch {
     return { startedAt: this.now(), remindedAt: -Infinity };
   }
 
-  private remind(forWhat: string): void {
+  private remind({ forWhat, alarm }: { forWhat: string; alarm?: Alarm }): void {
     const now = this.now();
     if (!this.rebuild || now - this.rebuild.remindedAt < REMIND_EVERY_MS) return;
     this.rebuild.remindedAt = now;
-    this.parts.logger.warn('the rebuild waits', { for_what: forWhat, since_ms: Math.round(now - this.rebuild.startedAt) });
+    if (alarm !== undefined) this.parts.metrics.raise(alarm);
+    this.parts.logger[alarm === undefined ? 'warn' : 'error']('the rebuild waits', { for_what: forWhat, since_ms: Math.round(now - this.rebuild.startedAt) });
   }
 }

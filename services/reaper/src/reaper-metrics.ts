@@ -11,6 +11,7 @@ export const alarms = [
   'snapshot_missing',
   'base_image_missing',
   'repositories_unrecorded',
+  'repository_unreadable',
   'agent_missing',
   'collection_overdue',
   'collection_failed',

@@ -1,9 +1,10 @@
 import { type NodeReport, type SnapshotLabels, type SwarmView, parseSnapshotTag, repositoryOf, sessionOfRepository } from '@vibe/contracts';
 import { failpoint, isCoded } from '@vibe/platform';
-import { isOwnRegistry } from '@vibe/registry';
+import { isOwnRegistry, orUnreadable } from '@vibe/registry';
 import type { Adoption } from '@vibe/session-store';
 import { allAtOnce } from './all-at-once';
 import { readRecords } from './read-records';
+import type { Alarm } from './reaper-metrics';
 import { ACTOR, type ReaperParts } from './reaper-parts';
 import { type FoundSnapshot, planAdoptions } from './rebuild-plan';
 import { waitOnRegistry, waitOnStarts } from './rebuild-waits';
@@ -16,7 +17,7 @@ const PASSES_MAX = 3;
 /** Tags that no adopted session calls its own go after this long: a push that was under way may still come to an end. */
 const LEFT_TAG_MS = 30 * 60_000;
 
-export type RebuildOutcome = { readonly outcome: 'opened'; readonly adopted: number } | { readonly outcome: 'waiting'; readonly forWhat: string };
+export type RebuildOutcome = { readonly outcome: 'opened'; readonly adopted: number } | { readonly outcome: 'waiting'; readonly forWhat: string; readonly alarm?: Alarm };
 
 /**
  * One try at filling Redis again: adopts what the nodes and the registry hold, then opens a new epoch. Only when every node
@@ -41,9 +42,11 @@ export async function tryRebuild(parts: ReaperParts, signal: AbortSignal, sinceM
   if (after !== null) return { outcome: 'waiting', forWhat: after };
   await failpoint('rebuild.after-shelf');
   if (!shelf) return { outcome: 'waiting', forWhat: 'the registry that has the base image' };
+  // What is left out now has no record afterwards, and would be erased as nobody's: a person decides.
+  if (shelf.damaged.length > 0) return { outcome: 'waiting', forWhat: `what the registry cannot read of the sessions ${shelf.damaged.join(', ')}`, alarm: 'repository_unreadable' };
   const witnesses = {
     ...seen,
-    snapshots: shelf.flatMap(({ snapshot }) => snapshot ?? []),
+    snapshots: shelf.repositories.flatMap(({ snapshot }) => snapshot ?? []),
     hibernatedTtlMs: hibernatedTtlMs(settings),
     baseImage: settings.BASE_IMAGE,
   };
@@ -60,7 +63,7 @@ export async function tryRebuild(parts: ReaperParts, signal: AbortSignal, sinceM
     left = moved;
   }
   if (left !== null && left.size > 0) return { outcome: 'waiting', forWhat: `${left.size} sessions that do not stand still` };
-  for (const { id, leftTags } of shelf) for (const tag of leftTags) await care.expectTag(id, tag, LEFT_TAG_MS);
+  for (const { id, leftTags } of shelf.repositories) for (const tag of leftTags) await care.expectTag(id, tag, LEFT_TAG_MS);
   await care.forgetSightings();
   await failpoint('rebuild.before-open');
   await epoch.open();
@@ -101,16 +104,27 @@ interface Shelved {
   readonly leftTags: readonly string[];
 }
 
+interface Shelf {
+  readonly repositories: readonly Shelved[];
+  readonly damaged: readonly string[];
+}
+
 /**
- * Reads every session's repository in the registry; null when that is not our own. The base image is looked for before and after:
+ * Reads every session's repository in the registry (`damaged`: the sessions of those that it cannot read); null when that is not our own. The base image is looked for before and after:
  * what a rebuild does not find has no record from then on, so our registry may not come back while another one is read.
  */
-async function readShelf(parts: ReaperParts, signal: AbortSignal): Promise<Shelved[] | null> {
+async function readShelf(parts: ReaperParts, signal: AbortSignal): Promise<Shelf | null> {
   const { registry, settings } = parts;
   if (!(await isOwnRegistry(registry, settings, signal))) return null;
   const ids = (await registry.catalogue()).flatMap((repository) => sessionOfRepository(repository) ?? []);
-  const shelf = await allAtOnce(ids, { limit: AT_ONCE, signal }, (id) => readRepository(parts, id, signal));
-  return (await isOwnRegistry(registry, settings, signal)) ? shelf : null;
+  const damaged: string[] = [];
+  const repositories = await allAtOnce(ids, { limit: AT_ONCE, signal }, async (id) => {
+    const read = await orUnreadable(() => readRepository(parts, id, signal));
+    if (read !== 'unreadable') return [read];
+    damaged.push(id);
+    return [];
+  });
+  return (await isOwnRegistry(registry, settings, signal)) ? { repositories: repositories.flat(), damaged } : null;
 }
 
 async function readRepository(parts: ReaperParts, id: string, signal: AbortSignal): Promise<Shelved> {

@@ -26,7 +26,7 @@ export interface StepArguments {
   /** What was never proven, or has been replaced. */
   readonly dropSnapshot: { readonly session_id: string; readonly reference: string; readonly digest: string };
   /** Something is missing, of a session or on a node, or records are (of many sessions one is named): a person is told, nothing is done. */
-  readonly alarm: { readonly alarm: 'container_missing' | 'snapshot_missing' | 'repositories_unrecorded'; readonly session_id: string } | { readonly alarm: 'agent_missing'; readonly node_id: string };
+  readonly alarm: { readonly alarm: 'container_missing' | 'snapshot_missing' | 'repositories_unrecorded' | 'repository_unreadable'; readonly session_id: string } | { readonly alarm: 'agent_missing'; readonly node_id: string };
 }
 
 export type StepKind = keyof StepArguments;

@@ -20,10 +20,12 @@ export interface RegistrySnapshot {
   readonly droppable: readonly Droppable[];
   /** Sessions whose snapshot the registry itself says it does not have. */
   readonly missing: ReadonlySet<string>;
+  /** Sessions of which the registry has something that it cannot read: they are in neither of the above, and left alone. */
+  readonly unreadable: ReadonlySet<string>;
 }
 
 /** What must be done so that the registry holds the snapshots that records name, and nothing else; `[]` means that it does. Pure. */
-export function planRegistry({ tags, records, droppable, missing }: RegistrySnapshot): Step[] {
+export function planRegistry({ tags, records, droppable, missing, unreadable }: RegistrySnapshot): Step[] {
   const goesAnyhow = new Set(droppable.map(({ session_id, reference }) => `${session_id} ${reference}`));
   const unwanted = [...tags].flatMap(([session_id, seen]): Step[] => {
     const record = records.get(session_id);
@@ -39,7 +41,8 @@ export function planRegistry({ tags, records, droppable, missing }: RegistrySnap
     .map(({ id, state }): Step => ({ kind: 'alarm', with: { alarm: 'snapshot_missing', session_id: id }, why: `it is ${state}, and the registry does not have its snapshot`, sighting: `snapshot ${id}` }));
   // A registry goes on naming a repository whose tags are all gone, and a tag whose manifest is: neither can be deleted.
   const unrecorded = [...tags].flatMap(([id, seen]) => (!records.has(id) && seen.some(({ digest }) => digest !== null) ? [id] : []));
-  return [...planUnrecorded(unrecorded), ...unwanted, ...absent];
+  const damaged = [...unreadable].map((id): Step => ({ kind: 'alarm', with: { alarm: 'repository_unreadable', session_id: id }, why: 'the registry cannot read what it has of it', sighting: `unreadable ${id}` }));
+  return [...planUnrecorded(unrecorded), ...unwanted, ...absent, ...damaged];
 }
 
 /** The repositories of sessions without a record: they go, unless they are too many. */
