@@ -64,6 +64,24 @@ describe('a repository that the registry cannot read', () => {
     expect(raise.mock.calls).toEqual([['repository_unreadable'], ['repository_unreadable']]);
   });
 
+  it('keeps what else there is of its session, when it is the snapshot itself that cannot be read (I2)', async () => {
+    const { parts, shelf } = under;
+    await parts.epoch.open();
+    const asleep = await sessionIn(parts.store, 'hibernated', { snapshot_digest: digestOf('a') });
+    shelf.put(digestOf('b'), labelsOf(asleep.id, { gen: asleep.gen }));
+    const { resolve } = shelf;
+    shelf.resolve = async (repository, reference) => {
+      if (reference === digestOf('a')) throw new CodedError('registry_unreachable', 'the registry answers 500', { details: { status: 500 }, retryable: true });
+      return resolve(repository, reference);
+    };
+    const care = new RegistryCare();
+    for (let rounds = 0; rounds < 4; rounds += 1) {
+      await care.round(parts, never);
+      await skipClock(redis, 60_000);
+    }
+    expect(shelf.sessions()).toEqual([asleep.id]);
+  });
+
   it('is told from a registry that nobody stands behind: then nothing at all is decided', async () => {
     const { parts, shelf } = under;
     await parts.epoch.open();

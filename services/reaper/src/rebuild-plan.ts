@@ -119,9 +119,12 @@ function adopt(id: string, evidence: Evidence, services: ReadonlySet<string>, wi
   };
 }
 
-/** A later generation than the snapshot's has a service, its container is on none of the nodes that told, and some could not tell. */
+/**
+ * The snapshot's generation or a later one still has a service, its container is on none of the nodes that told, and some could not
+ * tell: a snapshot of the same generation may be of an attempt that was called off.
+ */
 function mayLack({ containers, snapshot, servedGen }: Evidence, { nodes }: SwarmView): boolean {
-  return nodes.some(({ state }) => state === 'down') && servedGen > (snapshot?.labels.gen ?? 0) && !containers.some(({ gen }) => gen === servedGen);
+  return nodes.some(({ state }) => state === 'down') && servedGen >= (snapshot?.labels.gen ?? 0) && !containers.some(({ gen }) => gen === servedGen);
 }
 
 /**

@@ -20,7 +20,7 @@ export interface RegistrySnapshot {
   readonly droppable: readonly Droppable[];
   /** Sessions whose snapshot the registry itself says it does not have. */
   readonly missing: ReadonlySet<string>;
-  /** Sessions of which the registry has something that it cannot read: they are in neither of the above, and left alone. */
+  /** Sessions of which the registry has something that it cannot read: they are not missing, and left alone. */
   readonly unreadable: ReadonlySet<string>;
 }
 
@@ -30,8 +30,8 @@ export function planRegistry({ tags, records, droppable, missing, unreadable }: 
   const unwanted = [...tags].flatMap(([session_id, seen]): Step[] => {
     const record = records.get(session_id);
     if (!record || record.state === 'deleting') return [];
-    // What is left of a session whose snapshot is gone may be all there is of it (a volume that came back from a backup).
-    if (missing.has(session_id)) return [];
+    // What is left of a session whose snapshot is gone, or cannot be read, may be all there is of it (a volume that came back from a backup).
+    if (missing.has(session_id) || unreadable.has(session_id)) return [];
     return seen
       .filter(({ tag, digest }) => digest !== null && digest !== record.snapshot_digest && !goesAnyhow.has(`${session_id} ${tag}`) && !goesAnyhow.has(`${session_id} ${digest}`))
       .map(({ tag }) => ({ kind: 'dropTag', with: { session_id, tag }, why: 'tag: its session knows nothing of it', sighting: `tag ${session_id} ${tag}` }));
