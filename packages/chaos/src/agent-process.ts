@@ -25,20 +25,26 @@ export interface AgentSurroundings {
   readonly registryUrl: string;
   readonly line: JobLine;
   readonly weaken: Weakening;
+  /** Somebody who remembers Redis has looked at it, and it has not gone back. */
+  readonly vouch: () => void;
 }
 
 /** One agent of one node: the real handlers, every call to the outside gated. Put together as by `main.ts`, but for BullMQ. */
 export class AgentProcess {
+  /** Since this agent started somebody who remembers has looked: in a history that stands for the time that it rests. */
+  isRested = false;
+
   private constructor(
     readonly gate: GatedProcess,
     readonly parts: AgentParts,
     private readonly take: TakeJob,
     private readonly watch: ContainerWatch,
     private readonly reportNode: () => Promise<void>,
+    private readonly vouch: () => void,
     private readonly close: () => void,
   ) {}
 
-  static async start({ node, address }: FakeEngine, { redisUrl, registryUrl, line, weaken }: AgentSurroundings): Promise<AgentProcess> {
+  static async start({ node, address }: FakeEngine, { redisUrl, registryUrl, line, weaken, vouch }: AgentSurroundings): Promise<AgentProcess> {
     const commands = connectRedis(redisUrl, { purpose: 'requests', name: node.name, logger: silentLogger });
     const events = connectRedis(redisUrl, { purpose: 'workers', name: node.name, logger: silentLogger });
     await whenReady(commands);
@@ -53,6 +59,7 @@ export class AgentProcess {
       care: gate.gate('redis', new SnapshotCare(commands)),
       epoch: gate.gate('redis', memory),
     });
+    let agent: AgentProcess | null = null;
     const parts: AgentParts = {
       nodeId: node.id,
       isManager: node.role === 'manager',
@@ -64,6 +71,7 @@ export class AgentProcess {
       reports: gate.gate('redis', new NodeReports(commands)),
       care,
       epoch,
+      isRested: () => agent?.isRested ?? false,
       queues: gate.gate('redis', line),
       freezer: new Freezer({ engine, store, logger: silentLogger }),
       idleClock: new IdleClock({ engine, store, settings, logger: silentLogger }),
@@ -83,7 +91,8 @@ export class AgentProcess {
       events.disconnect();
       void client.close().catch(() => undefined);
     };
-    const agent = new AgentProcess(gate, parts, take, watch, createNodeReporter(parts), close);
+    const started = new AgentProcess(gate, parts, take, watch, createNodeReporter(parts), vouch, close);
+    agent = started;
     await subscribeToSessions(
       events,
       (event) => {
@@ -96,7 +105,7 @@ export class AgentProcess {
     );
     await watch.recall();
     followContainers(parts, watch, stopping.signal, async () => void (await watch.resync()));
-    return agent;
+    return started;
   }
 
   /** True for the jobs of the queues that this agent takes from. */
@@ -111,7 +120,9 @@ export class AgentProcess {
 
   /** The rounds that come by themselves: report, resync, idle clock, slow starts. */
   async report(): Promise<void> {
-    if ((await this.parts.epoch.look()) === 'rewound') await this.parts.epoch.close();
+    const seen = await this.parts.epoch.look();
+    if (seen === 'rewound') await this.parts.epoch.close();
+    if (seen === 'open' && this.isRested) this.vouch();
     await this.reportNode();
   }
 

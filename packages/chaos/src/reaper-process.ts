@@ -20,15 +20,19 @@ const withoutRest = { onTick: () => undefined, mayAct: () => true };
 
 /** The reaper, its ticks called one by one, every call to the outside gated. */
 export class ReaperProcess {
+  /** As an agent's. */
+  isRested = false;
+
   private constructor(
     readonly gate: GatedProcess,
     readonly parts: ReaperParts,
     private readonly epochWatch: EpochWatch,
     private readonly ticks: ReturnType<typeof createTickHandlers>,
+    private readonly vouch: () => void,
     private readonly close: () => void,
   ) {}
 
-  static async start(options: { redisUrl: string; registryUrl: string; line: JobLine; weaken: Weakening }): Promise<ReaperProcess> {
+  static async start(options: { redisUrl: string; registryUrl: string; line: JobLine; weaken: Weakening; vouch: () => void }): Promise<ReaperProcess> {
     const commands = connectRedis(options.redisUrl, { purpose: 'requests', name: 'reaper', logger: silentLogger });
     await whenReady(commands);
     const client = new RegistryClient({ url: options.registryUrl, login: LOGIN });
@@ -57,12 +61,14 @@ export class ReaperProcess {
       commands.disconnect();
       void client.close().catch(() => undefined);
     };
-    return new ReaperProcess(gate, parts, new EpochWatch(parts), createTickHandlers(parts, withoutRest), close);
+    return new ReaperProcess(gate, parts, new EpochWatch(parts), createTickHandlers(parts, withoutRest), options.vouch, close);
   }
 
   /** One look at the epoch; true when the records may be believed. */
-  look(): Promise<boolean> {
-    return this.epochWatch.look(never);
+  async look(): Promise<boolean> {
+    const isOpen = await this.epochWatch.look(never);
+    if (isOpen && this.isRested) this.vouch();
+    return isOpen;
   }
 
   tick(name: TickName): Promise<void> {

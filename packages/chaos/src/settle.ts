@@ -49,6 +49,7 @@ async function round(world: World): Promise<number> {
     });
   }
   await world.quiet();
+  if (await isOpen(world)) world.vouch();
   const { reaper } = world;
   await reaper.gate.work(null, async () => {
     if (!(await isOpen(world))) return;

@@ -86,6 +86,7 @@ export class World {
     await world.startReaper();
     await world.startApi();
     await world.quiet();
+    world.vouch();
     return world;
   }
 
@@ -100,7 +101,7 @@ export class World {
   }
 
   private get surroundings() {
-    return { redisUrl: this.ground.redisServer.url, registryUrl: this.ground.registry.url, line: this.line, weaken: this.weaken };
+    return { redisUrl: this.ground.redisServer.url, registryUrl: this.ground.registry.url, line: this.line, weaken: this.weaken, vouch: () => this.vouch() };
   }
 
   /** Each session keeps a secret of its own from its first moment. */
@@ -121,6 +122,11 @@ export class World {
 
   async startAgent(name: NodeName): Promise<void> {
     this.agents.push(await AgentProcess.start(this.fake.engine(name), this.surroundings));
+  }
+
+  /** Whoever lives has by now heard from somebody who remembers Redis that it has not gone back, or time enough has passed. */
+  vouch(): void {
+    for (const process of [...this.agents, ...(this.reaperNow ? [this.reaperNow] : [])]) process.isRested = true;
   }
 
   async startReaper(): Promise<void> {

@@ -5,6 +5,12 @@ import { digestSchema, sessionIdSchema } from './ids';
 export const REPORT_EVERY_MS = 10_000;
 export const REPORT_EXPIRES_MS = 35_000;
 
+/**
+ * How long a process must have seen Redis open without a break before it acts on what only Redis says. One that has just started does not
+ * know that Redis went back; those that do look as often as agents report, and would have closed it by then.
+ */
+export const REST_MS = 1.5 * REPORT_EVERY_MS;
+
 /** One container of a session as its node's Engine shows it. */
 export const containerReportSchema = z.object({
   container_id: z.string(),

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
 import { type RecordFields, type SessionEvent, type SessionState, type SessionRecord, stateTable } from '@vibe/contracts';
 import { CodedError } from '@vibe/platform';
 import type { Redis } from 'ioredis';
@@ -47,7 +48,19 @@ export class Epoch {
   /** Epochs that this process has closed. None is ever opened again: where one is there, Redis went back to before its end. */
   private readonly closed = new Set<string>();
 
-  constructor(private readonly redis: Redis) {}
+  /** Since when every look has found an epoch; null when the last one found none, or no Redis. */
+  private openSince: number | null = null;
+
+  /** @param now ms of a monotonic clock */
+  constructor(
+    private readonly redis: Redis,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  /** How long this process's looks have found Redis open without a break, in ms. */
+  get openForMs(): number {
+    return this.openSince === null ? 0 : this.now() - this.openSince;
+  }
 
   /** True when the records may be believed. Only reads. */
   async isOpen(): Promise<boolean> {
@@ -77,6 +90,17 @@ export class Epoch {
 
   /** `rewound` when this process has seen a later Redis; `absent` when there is no epoch. */
   async look(): Promise<'open' | 'absent' | 'rewound'> {
+    let seen: 'open' | 'absent' | 'rewound' = 'absent';
+    try {
+      seen = await this.lookOnce();
+    } finally {
+      if (seen === 'open') this.openSince ??= this.now();
+      else this.openSince = null;
+    }
+    return seen;
+  }
+
+  private async lookOnce(): Promise<'open' | 'absent' | 'rewound'> {
     // What is heard while the answer is on its way may be later than the answer.
     const before = this.known;
     const [epoch, moves] = await this.redis.mget(keys.epoch, keys.moves);

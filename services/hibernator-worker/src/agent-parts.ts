@@ -22,6 +22,8 @@ export interface AgentParts {
   readonly reports: NodeReports;
   readonly care: SnapshotCare;
   readonly epoch: Epoch;
+  /** Whether this agent has watched Redis for long enough to believe a record against what it sees itself. */
+  readonly isRested: () => boolean;
   readonly queues: Pick<JobQueues, 'add'>;
   readonly freezer: Freezer;
   readonly idleClock: IdleClock;

@@ -1,4 +1,4 @@
-import { REPORT_EVERY_MS, SWARM_QUEUE, errorStatus, nodeJobs, nodeQueueOf, swarmJobs } from '@vibe/contracts';
+import { REPORT_EVERY_MS, REST_MS, SWARM_QUEUE, errorStatus, nodeJobs, nodeQueueOf, swarmJobs } from '@vibe/contracts';
 import { type ServiceParts, closeRedis, connectRedis, createHttpServer, runService, whenReady } from '@vibe/platform';
 import { RegistryClient } from '@vibe/registry';
 import { Epoch, JobQueues, NodeReports, RegistryCollection, SessionStore, SnapshotCare, createJobWorker, subscribeToSessions } from '@vibe/session-store';
@@ -103,6 +103,7 @@ async function assemble({ settings, logger, lifecycle, registry: metrics }: Serv
     reports: new NodeReports(commands),
     care: new SnapshotCare(commands),
     epoch,
+    isRested: () => epoch.openForMs >= REST_MS,
     queues,
     freezer: new Freezer({ engine, store, logger }),
     idleClock: new IdleClock({ engine, store, settings, logger }),

@@ -37,6 +37,8 @@ export class Agents {
   readonly raised: AgentAlarm[] = [];
   readonly byName = new Map<string, Agent>();
   /** How each agent that lives ends: its handlers may hang on, it hears and says nothing more. */
+  /** Whether agents have watched Redis for long enough to call a session lost. */
+  areRested = true;
   private readonly ends: (() => void)[] = [];
   private readonly connections: Redis[] = [];
 
@@ -87,6 +89,7 @@ export class Agents {
       reports: new NodeReports(redis),
       care: new SnapshotCare(redis),
       epoch: new Epoch(redis),
+      isRested: () => this.areRested,
       queues: this.line,
       freezer,
       idleClock: new IdleClock({ engine, store, settings, logger: silentLogger }),

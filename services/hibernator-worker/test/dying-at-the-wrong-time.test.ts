@@ -32,6 +32,22 @@ async function remove({ id, node_id, service_id }: SessionRecord, { isEventful =
 }
 
 describe('a container that dies at the wrong time', () => {
+  it('is lost only for an agent that has watched Redis for a while: one that has just started cannot tell that it went back (F19, I2)', async () => {
+    const { record } = await agents.running();
+    agents.areRested = false;
+    try {
+      await remove(record);
+      const { watch } = agents.agentOn(record.node_id);
+      await watch.resync();
+      expect(await agents.require(record.id)).toMatchObject({ state: 'running', rev: record.rev });
+      agents.areRested = true;
+      await watch.resync();
+      expect(await agents.until(record.id, 'lost')).toMatchObject({ reason: 'The session is lost: its container was removed.' });
+    } finally {
+      agents.areRested = true;
+    }
+  });
+
   it('is saved as it ended when it ends frozen while the agent lives on: the claim stays until its layer is in the registry (F2)', async () => {
     const { record, container } = await agents.running();
     container.type('typed before the Engine died');

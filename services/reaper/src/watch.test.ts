@@ -1,11 +1,11 @@
-import { REAPER_QUEUE, REPORT_EVERY_MS, WAIT_IN_LINE_MS, reaperJobs } from '@vibe/contracts';
+import { REAPER_QUEUE, REPORT_EVERY_MS, REST_MS, WAIT_IN_LINE_MS, reaperJobs } from '@vibe/contracts';
 import { Epoch, JobQueues, createJobWorker } from '@vibe/session-store';
 import { type TestRedis, startRedis } from '@vibe/testkit';
 import { Redis } from 'ioredis';
 import { createParts, never, nodeReport, sessionIn, settings, skipClock, swarmView } from '../test/reaper-under-test';
 import { ensureSchedules, tickEveryMs } from './schedules';
 import { createTickHandlers } from './ticks';
-import { REST_MS, Watch } from './watch';
+import { Watch } from './watch';
 
 let server: TestRedis;
 let redis: Redis;

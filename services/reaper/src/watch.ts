@@ -1,4 +1,4 @@
-import { REPORT_EVERY_MS } from '@vibe/contracts';
+import { REST_MS } from '@vibe/contracts';
 import { isRedisAway } from '@vibe/platform';
 import type { Queue } from 'bullmq';
 import { EpochWatch } from './epoch-watch';
@@ -7,12 +7,6 @@ import type { ReaperParts } from './reaper-parts';
 import { type TickName, ensureSchedules, renewSchedules } from './schedules';
 
 const ENSURE_EVERY_MS = 10_000;
-
-/**
- * How long Redis must have been seen without a break before a tick acts on it. A reaper that has just started does not know that
- * Redis went back (a manager that crashed takes both along); agents do, and they look as often as they report.
- */
-export const REST_MS = 1.5 * REPORT_EVERY_MS;
 
 /**
  * What must go on even when Redis has lost the ticks themselves: the look at the epoch, the rebuild, the schedules, and the
