@@ -9,6 +9,7 @@ import { report, useLab } from './lab-fixture';
 
 const THAWED_WITHIN_MS = 2_000;
 const PARALLEL_RETURNS = 50;
+const TICKS_UNTOLD_MAX = 12;
 /** Enough that commit, push and proof last longer than it takes to hear of them and return. */
 const MEGABYTES = 200;
 
@@ -74,7 +75,8 @@ describe('a program that ticks and ignores every signal, in a session that is pu
     const inFlight = numbers.length - acknowledged;
     report(`${acknowledged} ticks arrived, ${numbers.length} are in the woken session; the last is ${frozenBefore - (log.ticks.at(-1)?.atMs ?? 0)} ms older than the news of the freeze`);
     expect(inFlight).toBeGreaterThanOrEqual(0);
-    expect(inFlight).toBeLessThanOrEqual(2);
+    // Between the save, from which on nothing is told, and the freeze.
+    expect(inFlight).toBeLessThanOrEqual(TICKS_UNTOLD_MAX);
     expect(log.ticks.at(-1)?.atMs).toBeLessThanOrEqual(frozenBefore);
     expect(log.heard).toEqual(STEPS.map((step) => `while ${step}`));
     expect(terminal.text()).not.toContain('<heard while nobody listens>');

@@ -27,6 +27,7 @@ beforeEach(async () => {
   for (const step of [create(ANN, null), create(BOB, null), workSome(2), type(0), type(1), askSleep(1, null)]) await step.run(people, world);
   await settle(world);
   [ann, bob] = people.lives as [Life, Life];
+  expect(await Promise.all([ann, bob].map(async ({ id }) => (await world.store.get(id))?.state))).toEqual(['running', 'hibernated']);
 });
 afterEach(() => world.end());
 

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { buildTerminalImage, describeOnEngine, docker, removeWhatWasMade, uniqueName, until } from './engine';
 import { startSession, type Session } from './session';
 import type { TtydClient } from './ttyd-client';
@@ -138,6 +139,27 @@ describeOnEngine('a session that sleeps', () => {
     expect(config.Volumes ?? {}).toEqual({});
     const found = await docker('run', '--rm', '--entrypoint', 'sh', snapshot, '-c', `grep -rlF -- '${session.credential}' /home /run /tmp /var /etc || echo nothing`);
     expect(found).toBe('nothing');
+  }, TEST_LIMIT_MS);
+
+  it('tells nobody anything from the save on, until it goes on: what runs in it while it is killed is not acknowledged (I2)', async () => {
+    const session = await startSession({ image });
+    const terminal = await session.open();
+    const state = () => session.run('cut -d" " -f3 "/proc/$(pidof ttyd)/stat"');
+    expect(await state()).toBe('S');
+    await save(session);
+    expect(await state()).toBe('T');
+    terminal.enter('echo after-$((1 + 1))');
+    // Not frozen after all: it goes on by itself.
+    await terminal.sees(/after-2/, 3_000);
+
+    await save(session);
+    await docker('pause', session.name);
+    await setTimeout(2_000);
+    terminal.enter('echo thawed-$((1 + 1))');
+    await docker('unpause', session.name);
+    await terminal.sees(/thawed-2/, 1_000);
+    expect(await state()).toBe('S');
+    terminal.close();
   }, TEST_LIMIT_MS);
 
   it('is saved within 2 s, also with much on its screens', async () => {
