@@ -1,5 +1,6 @@
 import { newSessionId, repositoryOf } from '@vibe/contracts';
 import { keys } from '@vibe/session-store';
+import type { Command } from '../src/commands/command';
 import { askSleep, create, type } from '../src/commands/user-commands';
 import { workSome } from '../src/commands/work-commands';
 import { SESSIONS_PER_USER, USERS, agentSettings } from '../src/installation';
@@ -24,8 +25,12 @@ afterAll(() => ground.remove());
 beforeEach(async () => {
   world = await World.begin(ground);
   people = new People();
-  for (const step of [create(ANN, null), create(BOB, null), workSome(2), type(0), type(1), askSleep(1, null)]) await step.run(people, world);
-  await settle(world);
+  const run = async (steps: readonly Command[]): Promise<void> => {
+    for (const step of steps) await step.run(people, world);
+    await settle(world);
+  };
+  await run([create(ANN, null), create(BOB, null), workSome(2)]);
+  await run([type(0), type(1), askSleep(1, null)]);
   [ann, bob] = people.lives as [Life, Life];
   expect(await Promise.all([ann, bob].map(async ({ id }) => (await world.store.get(id))?.state))).toEqual(['running', 'hibernated']);
 });

@@ -55,7 +55,8 @@ describe('a failpoint', () => {
     let printed = '';
     child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
     const isStopped = () => / T /.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8'));
-    while (!isStopped()) await new Promise((resolve) => setImmediate(resolve));
+    // What it printed may still be on its way when it stands.
+    while (!isStopped() || printed === '') await new Promise((resolve) => setImmediate(resolve));
     expect(printed.trim()).toBe('before');
     child.kill('SIGCONT');
     expect(await once(child, 'close')).toEqual([0, null]);

@@ -42,7 +42,11 @@ async function underTest(docker: DockerCli, socketPath: string, registry: RealRe
     write: async (id, path, content) => void (await shell(id, 'printf %s "$2" > "$1"', path, content)),
     writeHole: async (id, path, bytes) => void (await shell(id, 'truncate -s "$2" "$1"', path, String(bytes))),
     read: (id, path) => shell(id, 'cat "$1"', path),
-    kill: async (id) => void (await docker(['kill', id])),
+    // `docker kill` ends before the container does.
+    kill: async (id) => {
+      await docker(['kill', id]);
+      await docker(['wait', id]);
+    },
     remove: async (id) => void (await docker(['rm', '-f', id])),
     stop: async () => {
       if (containers.length > 0) await docker(['rm', '-f', ...containers]).catch(() => undefined);
