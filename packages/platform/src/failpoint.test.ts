@@ -55,12 +55,16 @@ describe('a failpoint', () => {
     let printed = '';
     child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
     const isStopped = () => / T /.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8'));
-    // What it printed may still be on its way when it stands.
-    while (!isStopped() || printed === '') await new Promise((resolve) => setImmediate(resolve));
-    expect(printed.trim()).toBe('before');
-    child.kill('SIGCONT');
-    expect(await once(child, 'close')).toEqual([0, null]);
-    expect(printed).toContain('went on');
+    try {
+      // What it printed may still be on its way when it stands.
+      while (!isStopped() || printed === '') await new Promise((resolve) => setImmediate(resolve));
+      expect(printed.trim()).toBe('before');
+      child.kill('SIGCONT');
+      expect(await once(child, 'close')).toEqual([0, null]);
+      expect(printed).toContain('went on');
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   it.each(['a', 'a=b', 'A=kill', '=kill', 'a.step=kill=2'])('is refused when it reads %s', (text) => {
