@@ -49,10 +49,10 @@ async function round(world: World): Promise<number> {
     });
   }
   await world.quiet();
-  if (await isOpen(world)) world.vouch();
   const { reaper } = world;
   await reaper.gate.work(null, async () => {
     if (!(await isOpen(world))) return;
+    world.vouch();
     for (const tick of ['deadlines', 'reconcile', 'registryCare'] as const) await reaper.tick(tick);
   });
   const jobs = await drain(world);
