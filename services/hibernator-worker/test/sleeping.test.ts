@@ -182,28 +182,30 @@ describe('putting a session to sleep', () => {
     expect(container.status).toBe('running');
   });
 
-  it('takes nobody to sleep whose key, typed before the claim, the idle clock told of after it (F24)', async () => {
+  /** A running session that nobody has used for the idle time, and that the idle clock has on its list. */
+  async function idle() {
     const { record, container } = await agents.running();
-    const { parts } = agents.agentOn(record.node_id);
-    const running = [{ sessionId: record.id, gen: record.gen, containerId: container.id }];
-    await parts.idleClock.lookAtAll(running);
+    const { idleClock } = agents.agentOn(record.node_id).parts;
+    const lookAgain = () => idleClock.lookAtAll([{ sessionId: record.id, gen: record.gen, containerId: container.id }]);
+    await lookAgain();
     await agents.skipClock(IDLE_MS);
+    return { record, container, lookAgain };
+  }
+
+  it('takes nobody to sleep whose key, typed before the claim, the idle clock told of after it (F24)', async () => {
+    const { record, container, lookAgain } = await idle();
     container.type('a key');
     await agents.claimSleep(record, 'idle');
-    await parts.idleClock.lookAtAll(running);
+    await lookAgain();
     await agents.drain();
     expect(await agents.require(record.id)).toMatchObject({ state: 'running', reason: expect.stringContaining('it was used') as string });
   });
 
   it('is not kept awake by an idle clock that still has its frozen container on the list (F24)', async () => {
-    const { record, container } = await agents.running();
-    const { parts } = agents.agentOn(record.node_id);
-    const running = [{ sessionId: record.id, gen: record.gen, containerId: container.id }];
-    await parts.idleClock.lookAtAll(running);
-    await agents.skipClock(IDLE_MS);
+    const { record, container, lookAgain } = await idle();
     await agents.claimSleep(record, 'idle');
     container.pause();
-    await parts.idleClock.lookAtAll(running);
+    await lookAgain();
     await agents.drain();
     expect(await agents.until(record.id, 'hibernated')).toMatchObject({ hibernate_reason: 'idle' });
   });
