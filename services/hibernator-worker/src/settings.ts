@@ -19,7 +19,6 @@ export const settingsSchema = z.object({
   SESSION_CPU_LIMIT: numberSetting({ default: 1, min: 0.05 }),
   SESSION_PIDS_LIMIT: numberSetting({ default: 512, min: 32, isInteger: true }),
   SESSION_EGRESS_ALLOW: listSetting({ pattern: /^[0-9a-fA-F.:]+\/\d{1,3}$/, wanted: 'must be a comma-separated list of networks such as 10.1.0.0/16' }),
-  SESSIONS_PER_NODE_MAX: numberSetting({ default: 300, min: 1, isInteger: true }),
   STARTS_IN_FLIGHT_PER_NODE: numberSetting({ default: 4, min: 1, isInteger: true }),
   HIBERNATIONS_PER_NODE: numberSetting({ default: 2, min: 1, isInteger: true }),
   IDLE_TIMEOUT_MINUTES: numberSetting({ default: 120, min: 0.05 }),
