@@ -1,4 +1,5 @@
-import { listSetting, maybeEmptySetting, numberSetting, redisUrlSetting, secretFileSetting, serviceSettings, textSetting } from '@vibe/platform';
+import { terminalKeySettings } from '@vibe/identity';
+import { listSetting, maybeEmptySetting, numberSetting, redisUrlSetting, serviceSettings, textSetting } from '@vibe/platform';
 import { registrySettings } from '@vibe/registry';
 import { z } from 'zod';
 
@@ -10,7 +11,7 @@ export const settingsSchema = z.object({
   HOST_PROC: textSetting({ default: '/host/proc' }),
   ...registrySettings,
   REGISTRY_SERVICE: textSetting({ default: 'vibe-state_registry' }),
-  TTYD_KEY_FILE: secretFileSetting('/run/secrets/vibe-ttyd-key'),
+  ...terminalKeySettings,
   BASE_IMAGE: textSetting({ default: 'registry:5000/vibe-terminal:latest' }),
   OVERLAY_NETWORK: textSetting({ default: 'vibe-overlay' }),
   SESSION_CONSTRAINT: maybeEmptySetting('node.role==worker'),

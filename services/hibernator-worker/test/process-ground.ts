@@ -72,7 +72,7 @@ export async function layGround(): Promise<Ground> {
     bundle('reaper', programs.reaper),
     run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=registry', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert]),
     writeFile(join(dir, 'registry-login'), JSON.stringify(login)),
-    writeFile(join(dir, 'ttyd-key'), 'key-of-the-test'),
+    writeFile(join(dir, 'ttyd-key'), 'k'.repeat(64)),
   ]);
   const [keyText, certText] = await Promise.all([readFile(key, 'utf8'), readFile(cert, 'utf8')]);
   return { dir, programs, login, tls: { key: keyText, cert: certText }, remove: () => rm(dir, { recursive: true, force: true }) };
