@@ -71,24 +71,3 @@ export const swarmViewSchema = z.object({
   secrets: z.array(z.object({ secret_id: z.string(), session_id: sessionIdSchema, gen: z.number().int() })),
 });
 export type SwarmView = z.output<typeof swarmViewSchema>;
-
-/** What says how many sessions a node takes. */
-export interface PlacementLimits {
-  /** True when sessions may run on managers too (an empty SESSION_CONSTRAINT). */
-  readonly allowsManagers: boolean;
-  readonly memoryReservedMib: number;
-  readonly sessionsPerNodeMax: number;
-}
-
-/** The nodes that can take sessions now, with the number each takes in all. Pure; used by admission and by the wish for a node. */
-export function nodesWithPlaces(view: SwarmView, reports: readonly NodeReport[], limits: PlacementLimits): { node_id: string; places: number; used: number }[] {
-  const byNode = new Map(reports.map((report) => [report.node_id, report]));
-  return view.nodes.flatMap((node) => {
-    const report = byNode.get(node.node_id);
-    const takes = node.state === 'ready' && node.availability === 'active' && (limits.allowsManagers || node.role === 'worker');
-    if (!report || !takes) return [];
-    const byMemory = Math.floor(report.memory_bytes / (limits.memoryReservedMib * 1024 * 1024));
-    const used = report.containers.filter((container) => container.state !== 'exited').length;
-    return [{ node_id: node.node_id, places: Math.min(byMemory, limits.sessionsPerNodeMax), used }];
-  });
-}

@@ -1,8 +1,29 @@
-import { type NodeReport, type SessionState, type SwarmView, nodesWithPlaces, sessionStates, stateTable } from '@vibe/contracts';
+import { type NodeReport, type SessionState, type SwarmView, sessionStates, stateTable } from '@vibe/contracts';
 import type { ApiParts } from './api-parts';
 import { apiError } from './api-parts';
 
 const RETRY_AFTER_S = 15;
+
+/** What says how many sessions a node takes. */
+interface PlacementLimits {
+  /** True when sessions may run on managers too (an empty SESSION_CONSTRAINT). */
+  readonly allowsManagers: boolean;
+  readonly memoryReservedMib: number;
+  readonly sessionsPerNodeMax: number;
+}
+
+/** The nodes that can take sessions now, with the number each takes in all. Pure. */
+function nodesWithPlaces(view: SwarmView, reports: readonly NodeReport[], limits: PlacementLimits): { node_id: string; places: number; used: number }[] {
+  const byNode = new Map(reports.map((report) => [report.node_id, report]));
+  return view.nodes.flatMap((node) => {
+    const report = byNode.get(node.node_id);
+    const takes = node.state === 'ready' && node.availability === 'active' && (limits.allowsManagers || node.role === 'worker');
+    if (!report || !takes) return [];
+    const byMemory = Math.floor(report.memory_bytes / (limits.memoryReservedMib * 1024 * 1024));
+    const used = report.containers.filter((container) => container.state !== 'exited').length;
+    return [{ node_id: node.node_id, places: Math.min(byMemory, limits.sessionsPerNodeMax), used }];
+  });
+}
 
 export interface Capacity {
   /** How many more sessions the Swarm takes now. */
@@ -19,7 +40,7 @@ export function capacityOf(options: {
   view: SwarmView | null;
   reports: readonly NodeReport[];
   counts: Readonly<Record<SessionState, number>>;
-  limits: Parameters<typeof nodesWithPlaces>[2];
+  limits: PlacementLimits;
 }): Capacity {
   const { view, reports, counts, limits } = options;
   if (!view) return { free: 0, nodesWithRoom: new Set() };
