@@ -12,8 +12,11 @@ export const workSteps = ['queued', 'asked', 'starting', 'saving', 'freezing', '
 export const activityReasons = ['opened', 'input', 'cpu', 'unmeasured'] as const;
 export type ActivityReason = (typeof activityReasons)[number];
 
-/** Why a session is put to sleep. `ended`: its container ended while it was frozen, so that it can only be saved and woken, not thawed. */
-export const hibernateReasons = ['idle', 'asked', 'drain', 'disk', 'ended'] as const;
+/**
+ * Why a session is put to sleep. `idle`: nobody used it. `asked`: its user asked. `ended`: its container ended while it fell asleep or was
+ * frozen, so that it can only be saved and woken, not thawed.
+ */
+export const hibernateReasons = ['idle', 'asked', 'ended'] as const;
 
 /**
  * One session as Redis keeps it (`session:{id}`, a hash of strings). Times are ms of Redis' clock. A field that does not

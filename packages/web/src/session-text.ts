@@ -33,8 +33,6 @@ const steps: Readonly<Record<Step, string>> = {
 const sleepReasons: Readonly<Record<NonNullable<ApiSession['hibernate_reason']>, string>> = {
   idle: 'nobody used it',
   asked: 'you asked for it',
-  drain: 'its machine is being emptied',
-  disk: 'its machine runs out of disk',
   ended: 'its machine stopped it',
 };
 

@@ -24,8 +24,8 @@ it('a broken connection says that keys do not arrive, over the last picture', ()
 });
 
 it('a session that falls asleep says why and how to stop it', () => {
-  const session = sessionWith({ state: 'hibernating', hibernate_reason: 'drain' });
-  expect(see({ ...live, session })).toMatchObject({ name: 'sleeping', lines: ['Because its machine is being emptied.'], hint: 'Press a key or click to stay awake', isGlass: true });
+  const session = sessionWith({ state: 'hibernating', hibernate_reason: 'idle' });
+  expect(see({ ...live, session })).toMatchObject({ name: 'sleeping', lines: ['Because nobody used it.'], hint: 'Press a key or click to stay awake', isGlass: true });
   expect(see({ ...live, session, isAsking: true })).toMatchObject({ name: 'sleeping', title: 'Staying awake', hint: '' });
 });
 
