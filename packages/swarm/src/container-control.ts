@@ -49,7 +49,7 @@ export async function removeContainer(connection: EngineConnection, containerId:
  * Sends a signal to a container's first process. Refuses a frozen one (`would_thaw`): the Engine thaws it for the signal.
  * Whoever freezes must not run between this call's look and its signal. Repeatable.
  */
-export async function signalContainer(connection: EngineConnection, containerId: string, signalName: 'SIGUSR1' | 'SIGHUP', options?: CallOptions): Promise<'sent' | 'not_running'> {
+export async function signalContainer(connection: EngineConnection, containerId: string, signalName: 'SIGUSR1', options?: CallOptions): Promise<'sent' | 'not_running'> {
   const now = await inspectContainer(connection, containerId, options);
   if (now?.state === 'paused') throw new CodedError('would_thaw', `the container ${containerId} is frozen: ${signalName} would thaw it`);
   if (now?.state !== 'running') return 'not_running';

@@ -29,7 +29,6 @@ export interface InspectedContainer {
   readonly isOomKilled: boolean;
   /** The reference it was made from, by digest for ours. */
   readonly image: string;
-  readonly imageId: string;
   /** Apparent bytes of its writable layer, holes included; null when not asked for, or when the Engine cannot say. */
   readonly sizeRw: number | null;
 }
@@ -42,7 +41,6 @@ const listedSchema = z.object({ Id: z.string(), Names: z.array(z.string()).nulli
 const inspectedSchema = z.object({
   Id: z.string(),
   Name: z.string(),
-  Image: z.string(),
   RestartCount: z.number(),
   SizeRw: z.number().optional(),
   Config: z.object({ Image: z.string(), Labels: z.record(z.string(), z.string()).nullish() }),
@@ -88,7 +86,7 @@ export async function inspectContainer(
     )
     .catch(onStatus(404, null));
   if (said === null) return null;
-  const { Id, Name, Image, RestartCount, SizeRw, Config, State } = inspectedSchema.parse(said);
+  const { Id, Name, RestartCount, SizeRw, Config, State } = inspectedSchema.parse(said);
   const labels = Config.Labels ?? {};
   return {
     containerId: Id,
@@ -105,7 +103,6 @@ export async function inspectContainer(
     exitCode: State.ExitCode,
     isOomKilled: State.OOMKilled,
     image: Config.Image,
-    imageId: Image,
     // An Engine whose storage driver could not measure the layer says -1 (moby, `GetContainerLayerSize`).
     sizeRw: options.isSizeWanted && SizeRw !== undefined && SizeRw >= 0 ? SizeRw : null,
   };

@@ -87,7 +87,6 @@ export class EngineConnection {
     readonly docker: Docker,
     /** As in a path: `v1.44`. */
     readonly apiVersion: string,
-    readonly engineVersion: string,
     /** What goes into X-Registry-Auth. Empty without a login. */
     readonly registryAuth: Docker.AuthConfigObject,
     private readonly callLimitMs: number,
@@ -105,7 +104,7 @@ export class EngineConnection {
     const make = (version: string | undefined) => new Docker({ ...where, protocol: 'http', agent, version } as unknown as Docker.DockerOptions);
 
     const { registryLogin, registryUrl, callLimitMs = CALL_LIMIT_MS } = options;
-    const asked = new EngineConnection(make(undefined), '', '', {}, callLimitMs);
+    const asked = new EngineConnection(make(undefined), '', {}, callLimitMs);
     const said = versionSchema.parse(await asked.call('say its version', (abortSignal) => (asked.docker.version as (options: object) => Promise<unknown>).call(asked.docker, { abortSignal }), call));
     const highest = parseApiVersion(said.ApiVersion);
     if (isBelow(highest, API_OLDEST)) {
@@ -115,7 +114,7 @@ export class EngineConnection {
       throw new CodedError('engine_too_new', `the Engine ${said.Version} no longer speaks API ${API_WANTED.join('.')}`);
     }
     const version = `v${(isBelow(highest, API_WANTED) ? highest : API_WANTED).join('.')}`;
-    return new EngineConnection(make(version), version, said.Version, registryLogin ? { ...registryLogin, serveraddress: registryUrl ?? '' } : {}, callLimitMs);
+    return new EngineConnection(make(version), version, registryLogin ? { ...registryLogin, serveraddress: registryUrl ?? '' } : {}, callLimitMs);
   }
 
   /** Runs one call: `what` completes "could not be asked to …". `limitMs: null` for one that lives as long as its signal. */

@@ -29,9 +29,6 @@ export class Engine {
   get apiVersion(): string {
     return this.connection.apiVersion;
   }
-  get engineVersion(): string {
-    return this.connection.engineVersion;
-  }
   /** Resolves when the Engine answers. */
   async ping(options?: CallOptions): Promise<void> {
     await this.connection.call('answer', () => this.connection.docker.ping() as Promise<unknown>, options);
@@ -111,7 +108,7 @@ export class Engine {
   unpauseContainer(containerId: string, options?: CallOptions): Promise<boolean> {
     return unpauseContainer(this.connection, containerId, options);
   }
-  signalContainer(containerId: string, signalName: 'SIGUSR1' | 'SIGHUP', options?: CallOptions): Promise<'sent' | 'not_running'> {
+  signalContainer(containerId: string, signalName: 'SIGUSR1', options?: CallOptions): Promise<'sent' | 'not_running'> {
     return signalContainer(this.connection, containerId, signalName, options);
   }
   removeContainer(containerId: string, options?: CallOptions): Promise<'removed' | 'absent'> {
@@ -125,7 +122,7 @@ export class Engine {
   commitContainer(containerId: string, options: CommitOptions): Promise<{ imageId: string }> {
     return commitContainer(this.connection, containerId, options);
   }
-  pushImage(image: CallOptions & { readonly repository: string; readonly tag: string }): Promise<{ digest: string; sizeBytes: number }> {
+  pushImage(image: CallOptions & { readonly repository: string; readonly tag: string }): Promise<{ digest: string }> {
     return pushImage(this.connection, image);
   }
   pullImage(reference: string, options?: CallOptions): Promise<void> {
@@ -140,10 +137,6 @@ export class Engine {
   /** True when this node has the image under this reference. */
   async hasImage(reference: string, options?: CallOptions): Promise<boolean> {
     return (await inspectImage(this.connection, reference, options)) !== null;
-  }
-  /** How many layers an image of this node has; 0 when it is not here. The Engine fails at the 125th. */
-  async layerCount(reference: string, options?: CallOptions): Promise<number> {
-    return (await inspectImage(this.connection, reference, options))?.layerCount ?? 0;
   }
   removeImage(reference: string, options?: CallOptions): Promise<'removed' | 'absent' | 'in_use'> {
     return removeImage(this.connection, reference, options);

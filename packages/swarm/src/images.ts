@@ -11,7 +11,6 @@ export interface InspectedImage {
   readonly imageId: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly layerCount: number;
-  readonly sizeBytes: number;
   /** True for an image with `VOLUME`: what a session wrote there would not be in its snapshot. */
   readonly hasVolumes: boolean;
 }
@@ -19,7 +18,6 @@ export interface InspectedImage {
 const labelsSchema = z.record(z.string(), z.string()).nullish();
 const inspectedSchema = z.object({
   Id: z.string(),
-  Size: z.number(),
   Config: z.object({ Labels: labelsSchema, Volumes: z.record(z.string(), z.unknown()).nullish() }).nullish(),
   RootFS: z.object({ Layers: z.array(z.string()).nullish() }).nullish(),
 });
@@ -62,13 +60,13 @@ export async function commitContainer(connection: EngineConnection, containerId:
 
 /**
  * Pushes one tag. Resolves when the stream ended without an error and named a digest; whether the registry really has it is
- * for a proof to say. `sizeBytes` is the manifest's. Repeatable.
+ * for a proof to say. Repeatable.
  * @throws transfer_failed (retryable)
  */
 export async function pushImage(
   connection: EngineConnection,
   image: CallOptions & { readonly repository: string; readonly tag: string },
-): Promise<{ digest: string; sizeBytes: number }> {
+): Promise<{ digest: string }> {
   const { repository, tag, signal } = image;
   const what = `push ${repository}:${tag}`;
   const aux = await connection.call(
@@ -81,7 +79,7 @@ export async function pushImage(
   );
   const digest = digestSchema.safeParse(aux?.Digest);
   if (!digest.success) throw new CodedError('transfer_failed', `the Engine ended to ${what} without naming a digest`, { retryable: true });
-  return { digest: digest.data, sizeBytes: aux?.Size ?? 0 };
+  return { digest: digest.data };
 }
 
 /** Pulls an image by tag or digest. Repeatable: what is there is not fetched again. @throws transfer_failed (retryable) */
@@ -102,12 +100,11 @@ export async function pullImage(connection: EngineConnection, reference: string,
 export async function inspectImage(connection: EngineConnection, reference: string, options?: CallOptions): Promise<InspectedImage | null> {
   const said = await connection.call(`show the image ${reference}`, () => connection.docker.getImage(reference).inspect() as Promise<unknown>, options).catch(onStatus(404, null));
   if (said === null) return null;
-  const { Id, Size, Config, RootFS } = inspectedSchema.parse(said);
+  const { Id, Config, RootFS } = inspectedSchema.parse(said);
   return {
     imageId: Id,
     labels: Config?.Labels ?? {},
     layerCount: RootFS?.Layers?.length ?? 0,
-    sizeBytes: Size,
     hasVolumes: Object.keys(Config?.Volumes ?? {}).length > 0,
   };
 }

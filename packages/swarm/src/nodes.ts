@@ -9,8 +9,6 @@ export interface NodeInfo {
   readonly hostname: string;
   readonly isManager: boolean;
   readonly memoryBytes: number;
-  readonly cpus: number;
-  readonly engineVersion: string;
   /** What keeps this Engine from holding sessions as it must, each with its cure; empty when all is well. */
   readonly problems: string[];
 }
@@ -18,14 +16,12 @@ export interface NodeInfo {
 const infoSchema = z.object({
   Name: z.string(),
   MemTotal: z.number(),
-  NCPU: z.number(),
   Driver: z.string(),
   DriverStatus: z.array(z.array(z.string())).nullish(),
   MemoryLimit: z.boolean(),
   PidsLimit: z.boolean(),
   CpuCfsQuota: z.boolean().optional(),
   CPUCfsQuota: z.boolean().optional(),
-  ServerVersion: z.string(),
   Swarm: z.object({ NodeID: z.string(), LocalNodeState: z.string(), ControlAvailable: z.boolean() }).optional(),
 });
 
@@ -60,8 +56,6 @@ export async function nodeInfo(connection: EngineConnection, options?: CallOptio
     hostname: info.Name,
     isManager: info.Swarm.ControlAvailable,
     memoryBytes: info.MemTotal,
-    cpus: info.NCPU,
-    engineVersion: info.ServerVersion,
     problems: problemsOf(info),
   };
 }

@@ -68,7 +68,7 @@ export async function removeSessionSecrets(connection: EngineConnection, session
 }
 
 /** Removes one secret by id. Repeatable: `absent` is fine. */
-export function removeSecret(connection: EngineConnection, secretId: string, options?: CallOptions): Promise<'removed' | 'absent'> {
+function removeSecret(connection: EngineConnection, secretId: string, options?: CallOptions): Promise<'removed' | 'absent'> {
   return connection
     .call(`remove the secret ${secretId}`, async (abortSignal) => {
       await connection.docker.getSecret(secretId).remove({ abortSignal });

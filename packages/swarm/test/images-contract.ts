@@ -17,9 +17,8 @@ export function imagesContract(get: () => EngineUnderTest): void {
     const { engine, remove, run, read } = get();
     const { repository, tag, reference, containerId, id } = await takeSnapshot();
     const imageId = (await engine.inspectImage(reference))?.imageId;
-    const { digest, sizeBytes } = await engine.pushImage({ repository, tag });
+    const { digest } = await engine.pushImage({ repository, tag });
     expect(digestSchema.safeParse(digest).success).toBe(true);
-    expect(sizeBytes).toBeGreaterThan(100);
     expect(await engine.pushImage({ repository, tag })).toMatchObject({ digest });
 
     await remove(containerId);
@@ -74,7 +73,6 @@ export function imagesContract(get: () => EngineUnderTest): void {
     expect(await engine.hasImage(`${repository}:g1-r3-second00`)).toBe(true);
     expect(await engine.removeImage(`${repository}:g1-r3-second00`)).toBe('removed');
     expect(await engine.inspectImage(`${repository}:g1-r3-second00`)).toBeNull();
-    expect(await engine.layerCount(reference)).toBe(0);
   });
 
   it('removes no image that a container was made from, not even by all its names', async () => {
