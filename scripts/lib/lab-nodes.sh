@@ -25,8 +25,6 @@ lab_nodes() {
     sed -n "s/^$LAB_PREFIX-\(manager\|worker[0-9]*\)$/\1/p" | sort -V
 }
 
-lab_workers() { lab_nodes | grep -v '^manager$' || true; }
-
 is_node_running() { [[ $(docker inspect -f '{{.State.Running}}' "$(lab_node "$1")" 2>/dev/null) == true ]]; }
 
 # What a node is made from: when it differs, the lab is made anew.

@@ -31,9 +31,3 @@ export class CodedError extends Error {
 export function isCoded(error: unknown, code?: string): error is CodedError {
   return error instanceof CodedError && (code === undefined || error.code === code);
 }
-
-/** The code of a coded or system error (`ECONNREFUSED`, `ENOENT`, …), or null. */
-export function codeOf(error: unknown): string | null {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return null;
-  return typeof error.code === 'string' ? error.code : null;
-}

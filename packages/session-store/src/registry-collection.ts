@@ -15,8 +15,7 @@ export const collectionSteps = ['draining', 'closing', 'collecting', 'opening'] 
 export type CollectionStep = (typeof collectionSteps)[number];
 
 /** How a collection ended: all done; given up because something took too long; failed; or only put right what was left of one that nobody knew of. */
-export const collectionOutcomes = ['collected', 'given_up', 'failed', 'put_right'] as const;
-export type CollectionOutcome = (typeof collectionOutcomes)[number];
+const collectionOutcomes = ['collected', 'given_up', 'failed', 'put_right'] as const;
 
 const time = z.coerce.number().int().nonnegative();
 const passed = time.optional();

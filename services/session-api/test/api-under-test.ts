@@ -6,8 +6,6 @@ import type { ApiParts } from '../src/api-parts';
 import { createJobRequests } from '../src/job-requests';
 import { type SessionApi, createSessionApi } from '../src/session-api';
 
-export const OUR_ORIGIN = 'https://vibe.example';
-
 const tokens = createTokens({ key: 'k'.repeat(64) });
 export const tokenOf = (userId: string): string => tokens.sign({ userId, roles: [] }, 3600);
 
