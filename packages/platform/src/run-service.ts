@@ -20,7 +20,8 @@ export interface Host {
 export interface ServiceParts<Settings> {
   readonly settings: Settings;
   readonly logger: Logger;
-  readonly registry: Registry;
+  /** What `/metrics` tells. */
+  readonly metrics: Registry;
   readonly lifecycle: Lifecycle;
 }
 
@@ -72,7 +73,7 @@ export async function runService<Schema extends z.ZodType<{ LOG_LEVEL: LogLevel;
 
   if (armedFailpoints().length > 0) logger.warn('failpoints are armed', { failpoints: armedFailpoints() });
   try {
-    await definition.start({ settings, logger, registry: createMetrics({ service: definition.service }), lifecycle });
+    await definition.start({ settings, logger, metrics: createMetrics({ service: definition.service }), lifecycle });
     logger.info('started');
   } catch (error) {
     // A signal that came in the middle of the start has its own stop under way.

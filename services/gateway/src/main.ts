@@ -7,7 +7,7 @@ import { readWebFiles } from './pages';
 import { printToken } from './print-token';
 import { settingsSchema } from './settings';
 
-async function start({ settings, logger, registry, lifecycle }: ServiceParts<z.output<typeof settingsSchema>>): Promise<void> {
+async function start({ settings, logger, metrics, lifecycle }: ServiceParts<z.output<typeof settingsSchema>>): Promise<void> {
   const redis = connectRedis(settings.REDIS_URL, { purpose: 'requests', name: 'gateway', logger });
   lifecycle.onStop('redis', 2_000, () => closeRedis(redis));
   const store = new SessionStore(redis);
@@ -22,7 +22,7 @@ async function start({ settings, logger, registry, lifecycle }: ServiceParts<z.o
     authKey: settings.AUTH_KEY_FILE,
     terminalKey: settings.TTYD_KEY_FILE,
     logger,
-    registry,
+    registry: metrics,
     stopping: lifecycle.stopping,
   });
   lifecycle.onStop('http', 4_000, () => http.close());

@@ -49,7 +49,7 @@ async function start(service: ServiceParts<Settings>): Promise<void> {
 
   const http = createHttpServer({
     logger,
-    registry: service.registry,
+    registry: service.metrics,
     stopping,
     checks: { redis: async () => (await commands.ping()) === 'PONG', engine: () => parts.engine.nodeInfo().then(({ nodeId }) => nodeId === parts.nodeId) },
     statusOf: errorStatus,
@@ -83,7 +83,7 @@ async function start(service: ServiceParts<Settings>): Promise<void> {
 }
 
 /** Makes the parts that every concern of the agent is handed. */
-async function assemble({ settings, logger, lifecycle, registry: metrics }: ServiceParts<Settings>, commands: ReturnType<typeof connectRedis>): Promise<AgentParts> {
+async function assemble({ settings, logger, lifecycle, metrics }: ServiceParts<Settings>, commands: ReturnType<typeof connectRedis>): Promise<AgentParts> {
   const engine = await Engine.connect({ socketPath: settings.DOCKER_SOCKET, registryUrl: settings.REGISTRY_URL, registryLogin: settings.REGISTRY_LOGIN_FILE });
   const { nodeId, isManager } = await engine.nodeInfo();
   const registry = new RegistryClient({ url: `https://${settings.REGISTRY_URL}`, ca: settings.REGISTRY_CA_FILE, login: settings.REGISTRY_LOGIN_FILE });
@@ -125,12 +125,12 @@ async function report(parts: AgentParts, reportNode: () => Promise<void>): Promi
 
 /** Takes jobs: this node's, and on a manager the Swarm's. Jobs that a stop interrupts are taken up by the next agent. */
 async function takeJobs(
-  { settings, logger, lifecycle, registry }: ServiceParts<Settings>,
+  { settings, logger, lifecycle, metrics }: ServiceParts<Settings>,
   parts: AgentParts,
   { connection, collecting }: { connection: ReturnType<typeof connectRedis>; collecting: CollectParts },
 ): Promise<void> {
   const { stopping } = lifecycle;
-  const counter = createJobCounter(registry);
+  const counter = createJobCounter(metrics);
   const open = (queueName: string, worker: ReturnType<typeof createJobWorker>) => {
     counter.follow(worker, (job, error) => logger.warn('job failed', { job: job?.name, job_id: job?.id, attempts: job?.attemptsMade, error }));
     lifecycle.onStop(`worker ${queueName}`, 8_000, () => worker.close());

@@ -33,7 +33,7 @@ function main([name, ...options]: readonly string[]): void {
   const command = commands[name];
   const isOption = options.length === 1 && options[0] === command?.option;
   if (!command || (options.length > 0 && !isOption)) {
-    const known = Object.entries(commands).map(([known, { option }]) => `${known} [${option}]`);
+    const known = Object.entries(commands).map(([word, { option }]) => `${word} [${option}]`);
     process.stderr.write(`reaper: there is no "${[name, ...options].join(' ')}"; there is: ${known.join(', ')}\n`);
     process.exitCode = 2;
     return;
@@ -44,42 +44,42 @@ function main([name, ...options]: readonly string[]): void {
 
 main(process.argv.slice(2));
 
-function assemble({ settings, logger, lifecycle, registry }: ServiceParts<Settings>) {
-  const commands = connectRedis(settings.REDIS_URL, { purpose: 'requests', name: 'reaper', logger });
-  lifecycle.onStop('redis', 1_000, () => closeRedis(commands));
-  const shelf = new RegistryClient({ url: `https://${settings.REGISTRY_URL}`, ca: settings.REGISTRY_CA_FILE, login: settings.REGISTRY_LOGIN_FILE });
-  lifecycle.onStop('registry client', 1_000, () => shelf.close());
-  const queues = new JobQueues(commands);
+function assemble({ settings, logger, lifecycle, metrics }: ServiceParts<Settings>) {
+  const redis = connectRedis(settings.REDIS_URL, { purpose: 'requests', name: 'reaper', logger });
+  lifecycle.onStop('redis', 1_000, () => closeRedis(redis));
+  const registry = new RegistryClient({ url: `https://${settings.REGISTRY_URL}`, ca: settings.REGISTRY_CA_FILE, login: settings.REGISTRY_LOGIN_FILE });
+  lifecycle.onStop('registry client', 1_000, () => registry.close());
+  const queues = new JobQueues(redis);
   lifecycle.onStop('queues', 1_000, () => queues.close());
-  const epoch = new Epoch(commands);
-  const store = new SessionStore(commands, epoch);
+  const epoch = new Epoch(redis);
+  const store = new SessionStore(redis, epoch);
   const parts: ReaperParts = {
     settings,
     store,
     epoch,
-    reports: new NodeReports(commands),
-    care: new SnapshotCare(commands),
-    collection: new RegistryCollection(commands),
+    reports: new NodeReports(redis),
+    care: new SnapshotCare(redis),
+    collection: new RegistryCollection(redis),
     queues,
-    registry: shelf,
-    metrics: createReaperMetrics({ registry, countSessions: () => store.counts() }),
+    registry,
+    metrics: createReaperMetrics({ registry: metrics, countSessions: () => store.counts() }),
     logger,
   };
-  return { parts, queues, commands };
+  return { parts, queues, redis };
 }
 
 async function start(service: ServiceParts<Settings>): Promise<void> {
-  const { settings, logger, lifecycle, registry } = service;
+  const { settings, logger, lifecycle, metrics } = service;
   const { stopping } = lifecycle;
-  const { parts, queues, commands } = assemble(service);
+  const { parts, queues, redis } = assemble(service);
   const forWorker = connectRedis(settings.REDIS_URL, { purpose: 'workers', name: 'reaper-worker', logger });
   lifecycle.onStop('redis worker', 1_000, () => closeRedis(forWorker));
 
   const http = createHttpServer({
     logger,
-    registry,
+    registry: metrics,
     stopping,
-    checks: { redis: async () => (await commands.ping()) === 'PONG' },
+    checks: { redis: async () => (await redis.ping()) === 'PONG' },
     statusOf: errorStatus,
     routes: () => undefined,
   });
@@ -117,13 +117,13 @@ async function start(service: ServiceParts<Settings>): Promise<void> {
 }
 
 async function printDryRun(service: ServiceParts<Settings>, isJson: boolean): Promise<void> {
-  const { parts, commands } = assemble(service);
+  const { parts, redis } = assemble(service);
   const limit = AbortSignal.timeout(DRY_RUN_LIMIT_MS);
   limit.addEventListener('abort', () => {
     process.stderr.write('Redis or the registry does not answer: nothing is known\n');
     process.exit(1);
   });
-  await whenReady(commands);
+  await whenReady(redis);
   const dryRun = await takeDryRun(parts, limit);
   for (const line of isJson ? dryRunJson(dryRun) : dryRunLines(dryRun)) process.stdout.write(`${line}\n`);
   for (const sentence of dryRun.leftOut) process.stderr.write(`! ${sentence}\n`);
@@ -132,8 +132,8 @@ async function printDryRun(service: ServiceParts<Settings>, isJson: boolean): Pr
 }
 
 async function collect(service: ServiceParts<Settings>, isWaiting: boolean): Promise<void> {
-  const { parts, queues, commands } = assemble(service);
-  await whenReady(commands);
+  const { parts, queues, redis } = assemble(service);
+  await whenReady(redis);
   const say = (line: string) => void process.stdout.write(`${line}\n`);
   const isCollected = await askForCollection({ collection: parts.collection, queues, say }, { isWaiting });
   await service.lifecycle.stop();

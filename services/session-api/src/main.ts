@@ -10,7 +10,7 @@ import { settingsSchema } from './settings';
 void runService({
   service: 'session-api',
   schema: settingsSchema,
-  start: async ({ settings, logger, registry, lifecycle }) => {
+  start: async ({ settings, logger, metrics, lifecycle }) => {
     const redis = connectRedis(settings.REDIS_URL, { purpose: 'requests', name: 'session-api', logger });
     lifecycle.onStop('redis', 2_000, () => closeRedis(redis));
     const subscription = connectRedis(settings.REDIS_URL, { purpose: 'workers', name: 'session-api-events', logger });
@@ -29,7 +29,7 @@ void runService({
     };
     const api = createSessionApi({
       parts,
-      registry,
+      registry: metrics,
       doorkeeper: createDoorkeeper({ tokens: createTokens({ key: settings.AUTH_KEY_FILE }), publicHost: settings.VIBE_PUBLIC_HOST }),
       stopping: lifecycle.stopping,
       isRedisThere: async () => (await redis.ping()) === 'PONG',
