@@ -198,10 +198,9 @@ export class SessionStore {
     await this.run(scripts.touch, [keys.session(options.id)], [options.id, options.gen, '', '']);
   }
 
-  /** Gives a session another name; null when it is absent. */
-  async rename(options: { id: string; name: string }): Promise<SessionRecord | null> {
+  /** Gives a session another name; nothing happens when it is absent. */
+  async rename(options: { id: string; name: string }): Promise<void> {
     await this.run(scripts.rename, [keys.session(options.id)], [options.id, options.name]);
-    return this.get(options.id);
   }
 
   /** Takes one of `limit` places for starts in flight; freed by the move out of `creating` or `waking`. Safe to repeat. */
