@@ -182,8 +182,8 @@ export class SessionStore {
     return left < 0 ? null : left;
   }
 
-  /** Work got further: same state and rev, fields written, deadline renewed. False when the record has moved on. */
-  async progress(options: { id: string; rev: number; set: RecordFields; deadlineMs?: number }): Promise<boolean> {
+  /** Work got further: same state and rev, fields written, deadline renewed (left as it is where none is given, or null). False when the record has moved on. */
+  async progress(options: { id: string; rev: number; set: RecordFields; deadlineMs?: number | null }): Promise<boolean> {
     const { id, rev, set, deadlineMs } = options;
     return (await this.run(scripts.progress, [keys.session(id)], [id, rev, deadlineMs ?? '', encodeFields(set)])) === 1;
   }

@@ -41,7 +41,7 @@ export async function eraseSession(parts: AgentParts, { session_id, rev }: Sessi
   const record = await store.get(session_id);
   if (record?.rev !== rev || record.state !== 'deleting') return;
   // Its time runs from the first try: the reaper adds this job again every 10 s, and the alarm must come.
-  if (record.step !== 'erasing') await store.progress({ id: session_id, rev, set: { step: 'erasing' }, deadlineMs: stateTable.deleting.deadlineMs ?? 0 });
+  if (record.step !== 'erasing') await store.progress({ id: session_id, rev, set: { step: 'erasing' }, deadlineMs: stateTable.deleting.deadlineMs });
 
   await failpoint('erase.before-service');
   const service = await engine.findSessionService(session_id);

@@ -24,8 +24,7 @@ export async function startSession(parts: AgentParts, { session_id, rev }: Sessi
 
   // Its time runs from the first ask: the reaper adds this job again every 10 s, and a start that hangs must become overdue.
   const isFirst = record.step !== 'asked' && record.step !== 'starting';
-  const deadlineMs = stateTable[record.state].deadlineMs ?? undefined;
-  const isOurs = await store.progress({ id: session_id, rev, set: isFirst ? { step: 'asked' } : {}, ...(isFirst && deadlineMs !== undefined ? { deadlineMs } : {}) });
+  const isOurs = await store.progress({ id: session_id, rev, ...(isFirst ? { set: { step: 'asked' }, deadlineMs: stateTable[record.state].deadlineMs } : { set: {} }) });
   if (!isOurs) return;
   await failpoint('start.after-place');
 

@@ -22,7 +22,7 @@ const EXPIRY_ONCE_MORE_MS = 60 * 60_000;
 /** What is done about a session that is overdue. */
 export type OverdueAction =
   | { readonly kind: 'move'; readonly to: SessionState; readonly reason: string; readonly set: RecordFields; readonly isRetired: boolean; readonly isErased: boolean }
-  | { readonly kind: 'postpone'; readonly ms: number }
+  | { readonly kind: 'postpone'; readonly ms: number | null }
   | { readonly kind: 'alarm' };
 
 const toldReasons: Partial<Record<SessionState, string>> = {
@@ -40,7 +40,7 @@ export function decideOverdue(record: SessionRecord, { nowMs, lateMs }: { nowMs:
   if (record.state === 'hibernated' && lateMs > EXPIRY_LATE_MS) return { kind: 'postpone', ms: EXPIRY_ONCE_MORE_MS };
   if (record.state === 'hibernated' && record.retry_after !== undefined && nowMs - record.retry_after < EXPIRY_SPARES_MS) return { kind: 'postpone', ms: EXPIRY_LOOKS_AGAIN_MS };
   // Its container cannot run again: it is tried until it is saved.
-  if (record.state === 'hibernating' && record.hibernate_reason === 'ended') return { kind: 'postpone', ms: stateTable.hibernating.deadlineMs ?? 0 };
+  if (record.state === 'hibernating' && record.hibernate_reason === 'ended') return { kind: 'postpone', ms: stateTable.hibernating.deadlineMs };
   const failures = record.failures + 1;
   const set: Partial<Record<SessionState, RecordFields>> = {
     creating: leavesContainer,
@@ -84,7 +84,7 @@ async function dealWith(parts: ReaperParts, record: SessionRecord, action: Overd
     case 'alarm':
       metrics.raise('deleting_overdue');
       logger.error('a session cannot be erased', { session_id: id, rev, state, nodes: record.nodes });
-      await store.progress({ id, rev, set: {}, deadlineMs: stateTable[state].deadlineMs ?? 0 });
+      await store.progress({ id, rev, set: {}, deadlineMs: stateTable[state].deadlineMs });
       return queues.add(SWARM_QUEUE, swarmJobs.erase, { session_id: id, rev });
     case 'move': {
       const deadline = action.to === 'hibernated' ? { deadlineMs: hibernatedTtlMs(settings) } : {};
