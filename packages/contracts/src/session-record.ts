@@ -69,6 +69,9 @@ export type RecordFields = {
  */
 export const leavesSleep = ({ container_id }: Pick<SessionRecord, 'container_id'>): RecordFields => ({ hibernate_reason: null, frozen_container: container_id ?? null });
 
+/** What a move writes that leaves the record without a container: it names none any more, nor its service, nor where the next one is wished for. */
+export const leavesContainer = { service_id: null, container_id: null, task_name: null, wish_node: null } as const satisfies RecordFields;
+
 /** True when this container is the record's own, or may become it: a start that has not said yet which one is its. Pure. */
 export function mayOwnContainer(record: SessionRecord, container: { readonly container_id: string; readonly gen: number }): boolean {
   if (!stateTable[record.state].holdsContainer) return false;

@@ -1,4 +1,4 @@
-import { SWARM_QUEUE, type SessionRecord, retirementOf, swarmJobs } from '@vibe/contracts';
+import { SWARM_QUEUE, type SessionRecord, leavesContainer, retirementOf, swarmJobs } from '@vibe/contracts';
 import { failpoint } from '@vibe/platform';
 import { ACTOR, type AgentParts } from './agent-parts';
 
@@ -10,7 +10,7 @@ import { ACTOR, type AgentParts } from './agent-parts';
  */
 export async function loseSession({ store, queues, epoch, isRested, logger }: Pick<AgentParts, 'store' | 'queues' | 'epoch' | 'isRested' | 'logger'>, record: SessionRecord, reason: string): Promise<void> {
   if (!isRested()) await epoch.refuse('absent');
-  const moved = await store.move({ id: record.id, rev: record.rev, to: 'lost', actor: ACTOR, reason, set: { container_id: null, task_name: null, service_id: null } });
+  const moved = await store.move({ id: record.id, rev: record.rev, to: 'lost', actor: ACTOR, reason, set: leavesContainer });
   if (moved.outcome === 'stale') return;
   await failpoint('lose.after-move');
   logger.warn('session lost', { session_id: record.id, gen: record.gen, reason });

@@ -1,4 +1,4 @@
-import { SWARM_QUEUE, type SessionRecord, retirementOf, swarmJobs } from '@vibe/contracts';
+import { SWARM_QUEUE, type SessionRecord, leavesContainer, retirementOf, swarmJobs } from '@vibe/contracts';
 import { failpoint } from '@vibe/platform';
 import { ACTOR, type AgentParts } from './agent-parts';
 
@@ -44,7 +44,7 @@ async function leave(parts: Parts, record: SessionRecord, move: { to: 'failed' |
     to: move.to,
     actor: ACTOR,
     reason: move.reason,
-    set: { ...move.set, service_id: null, container_id: null, task_name: null, wish_node: null },
+    set: { ...move.set, ...leavesContainer },
     ...(move.to === 'hibernated' ? { deadlineMs: parts.settings.HIBERNATED_TTL_DAYS * 86_400_000 } : {}),
   });
   if (moved.outcome === 'stale') return;

@@ -1,4 +1,4 @@
-import { SWARM_QUEUE, type SessionRecord, retirementOf, swarmJobs } from '@vibe/contracts';
+import { SWARM_QUEUE, type SessionRecord, leavesContainer, retirementOf, swarmJobs } from '@vibe/contracts';
 import { failpoint } from '@vibe/platform';
 import { hasEnded } from '@vibe/swarm';
 import { ACTOR, type AgentParts } from './agent-parts';
@@ -39,7 +39,7 @@ async function wakeElsewhere(parts: AgentParts, record: SessionRecord): Promise<
     rev: record.rev,
     to: 'hibernated',
     actor: ACTOR,
-    set: { wish_node: null, service_id: null, container_id: null, task_name: null },
+    set: leavesContainer,
     deadlineMs: settings.HIBERNATED_TTL_DAYS * 86_400_000,
   });
   if (back.outcome === 'stale') return;

@@ -1,4 +1,4 @@
-import { type RecordFields, SWARM_QUEUE, type SessionRecord, type SessionState, leavesSleep, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
+import { type RecordFields, SWARM_QUEUE, type SessionRecord, type SessionState, leavesContainer, leavesSleep, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
 import { failpoint } from '@vibe/platform';
 import { oneByOne } from './one-by-one';
 import { ACTOR, type ReaperParts } from './reaper-parts';
@@ -30,8 +30,6 @@ const toldReasons: Partial<Record<SessionState, string>> = {
   hibernating: 'Putting it to sleep took too long; it goes on running and is tried again.',
   waking: 'It did not wake in time; it sleeps on and is safe.',
 };
-
-const leavesContainer = { service_id: null, container_id: null, task_name: null, wish_node: null } as const;
 
 /** What the table says about a record whose deadline passed `lateMs` ago. Pure. */
 export function decideOverdue(record: SessionRecord, { nowMs, lateMs }: { nowMs: number; lateMs: number }): OverdueAction {

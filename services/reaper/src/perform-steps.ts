@@ -1,4 +1,4 @@
-import { SWARM_QUEUE, nodeJobs, nodeQueueOf, repositoryOf, swarmJobs } from '@vibe/contracts';
+import { SWARM_QUEUE, leavesContainer, nodeJobs, nodeQueueOf, repositoryOf, swarmJobs } from '@vibe/contracts';
 import { failpoint } from '@vibe/platform';
 import { oneByOne } from './one-by-one';
 import { ACTOR, type ReaperParts } from './reaper-parts';
@@ -18,7 +18,7 @@ type Executors = { readonly [Kind in StepKind]: (parts: ReaperParts, args: StepA
 const executors: Executors = {
   lose: async ({ store }, { session_id, rev }, why) => {
     // Its service is retired by the next round, or kept while its node may come back.
-    await store.move({ id: session_id, rev, to: 'lost', actor: ACTOR, reason: why, set: { container_id: null, task_name: null, service_id: null } });
+    await store.move({ id: session_id, rev, to: 'lost', actor: ACTOR, reason: why, set: leavesContainer });
   },
   retire: ({ queues }, args) => queues.add(SWARM_QUEUE, swarmJobs.retire, args),
   dropImage: ({ queues }, { node_id, ...payload }) => queues.add(nodeQueueOf(node_id), nodeJobs.dropImage, payload),

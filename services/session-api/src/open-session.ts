@@ -1,4 +1,4 @@
-import { type SessionRecord, leavesSleep, terminalSocketOf } from '@vibe/contracts';
+import { type SessionRecord, leavesContainer, leavesSleep, terminalSocketOf } from '@vibe/contracts';
 import { type Identity, terminalCredential } from '@vibe/identity';
 import { requireRoom } from './admission';
 import { type ApiParts, actorOf, apiError } from './api-parts';
@@ -61,11 +61,9 @@ async function claimWake(parts: ApiParts, identity: Identity, record: SessionRec
     to: 'waking',
     actor: actorOf(identity),
     set: {
+      ...leavesContainer,
       gen: record.gen + 1,
       wish_node: holder,
-      service_id: null,
-      task_name: null,
-      container_id: null,
       looked_at: null,
       hibernate_reason: null,
       retry_after: null,
