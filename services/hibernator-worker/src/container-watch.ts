@@ -117,23 +117,27 @@ export class ContainerWatch {
 
     const there = new Set(containers.map((container) => container.container_id));
     const gone = [...this.known.keys()].filter((id) => !there.has(id));
-    const ended = containers.filter((c) => ['exited', 'other'].includes(c.state) && ['running', 'creating', 'waking', 'hibernating'].includes(records.get(c.session_id)?.state ?? '') && records.get(c.session_id)?.gen === c.gen);
-    const unopened = containers.filter((c) => c.state === 'running' && ['creating', 'waking', 'running'].includes(records.get(c.session_id)?.state ?? '') && !this.known.has(c.container_id));
-    const frozen = containers.filter((c) => (c.state === 'paused' || (c.state === 'running' && records.get(c.session_id)?.frozen_container === c.container_id)) && records.get(c.session_id)?.state === 'running');
+    // By their records the sessions of all others have no container: what becomes of those the reaper decides.
+    const pairs = containers.flatMap((container) => {
+      const record = records.get(container.session_id);
+      return record && stateTable[record.state].holdsContainer ? [{ container, record }] : [];
+    });
+    const ended = pairs.filter(({ container, record }) => (container.state === 'exited' || container.state === 'other') && container.gen === record.gen);
+    const unopened = pairs.filter(({ container, record }) => container.state === 'running' && record.state !== 'hibernating' && !this.known.has(container.container_id));
+    const awake = pairs.filter(({ record }) => record.state === 'running');
+    const frozen = awake.filter(({ container, record }) => container.state === 'paused' || (container.state === 'running' && record.frozen_container === container.container_id));
 
     const looks = [
-      ...[...gone, ...ended.map((c) => c.container_id)].map((id) => this.died(id)),
-      ...unopened.map((c) => this.started(c.container_id)),
-      ...frozen.map((c) => freezer.thawIfRunning(c.session_id, c.gen, c.container_id)),
+      ...[...gone, ...ended.map(({ container }) => container.container_id)].map((id) => this.died(id)),
+      ...unopened.map(({ container }) => this.started(container.container_id)),
+      ...frozen.map(({ container }) => freezer.thawIfRunning(container.session_id, container.gen, container.container_id)),
     ];
     // A start may take as long as its terminal takes to open: nobody waits for it here.
     for (const look of looks) void look.catch((error: unknown) => logger.warn('a container could not be looked at', { error }));
 
-    return containers.flatMap((c) => {
-      const record = records.get(c.session_id);
-      const isRunning = c.state === 'running' && record?.state === 'running' && record.container_id === c.container_id;
-      return isRunning ? [{ sessionId: c.session_id, gen: c.gen, containerId: c.container_id }] : [];
-    });
+    return awake
+      .filter(({ container, record }) => container.state === 'running' && container.container_id === record.container_id)
+      .map(({ container }) => ({ sessionId: container.session_id, gen: container.gen, containerId: container.container_id }));
   }
 }
 
