@@ -26,7 +26,7 @@ export const containerReportSchema = z.object({
 });
 export type ContainerReport = z.output<typeof containerReportSchema>;
 
-/** One snapshot in a node's image store. A cache: never a witness of data. `pulled_at`-like ages come as ages, not timestamps. */
+/** One snapshot in a node's image store. A cache: never a witness of data. `age_ms` is how long ago it was committed, by this node's clock. */
 export const imageReportSchema = z.object({
   image_id: z.string(),
   session_id: sessionIdSchema,
@@ -64,7 +64,7 @@ export const serviceReportSchema = z.object({
 });
 export type ServiceReport = z.output<typeof serviceReportSchema>;
 
-/** What the leading manager's agent saw of the Swarm (`swarm:view`, expires). */
+/** What a manager's agent saw of the Swarm (`swarm:view`, expires). */
 export const swarmViewSchema = z.object({
   nodes: z.array(z.object({ node_id: z.string(), hostname: z.string(), role: z.enum(['manager', 'worker']), state: z.string(), availability: z.string() })),
   services: z.array(serviceReportSchema),

@@ -8,7 +8,7 @@ let armed: ReadonlyMap<string, FailpointAction> = new Map();
 const hit = new Set<string>();
 
 /**
- * Reads `VIBE_FAILPOINTS`, e.g. `hibernate.after-push=kill,wake.before-create=throw`, and arms what it names; an empty text
+ * Reads `VIBE_FAILPOINTS`, e.g. `hibernate.after-push=kill,start.after-create=throw`, and arms what it names; an empty text
  * disarms all. Each acts once: whoever comes again meets nothing, as after a fault that passed. Throws on anything it does not understand: a fault test that tests nothing is worse than none.
  */
 export function armFailpoints(text: string): void {

@@ -142,9 +142,8 @@ export class Epoch {
 
   /**
    * Closes the doors: from here on the API answers 503 until a rebuild has ended, and no report from before counts in it. Safe to
-   * repeat. What was seen before no longer
-   * counts: a Redis whose clock went back opens an epoch that is older by its name, and it would be closed for ever. What was closed
-   * is remembered: a Redis that goes back once more, before it was rebuilt, has it again.
+   * repeat. What was seen before no longer counts: a Redis whose clock went back opens an epoch that is older by its name, and it
+   * would be closed for ever. What was closed is remembered: a Redis that goes back once more, before it was rebuilt, has it again.
    */
   async close(): Promise<void> {
     const gone = (await runScript(this.redis, closeLua, [], [])) as string | null;

@@ -32,8 +32,8 @@ const steps: Record<CollectionStep, (parts: CollectParts, collection: Collection
  * collector deletes what no manifest names, and in a push the manifest comes last. So: nothing falls asleep any more → what is
  * falling asleep ends → the registry is read-only, by its own answer → it is collected → writable, by its own answer → sessions
  * may fall asleep again. It only ever does what the step in Redis says and looks before it acts, so every step may be
- * repeated, by another agent too. What takes too long or fails ends in `opening`, as everything does; so does a collection in whose
- * way a rebuild is, which reads no registry that is being collected.
+ * repeated, by another agent too. What takes too long or fails goes on with `opening`, as every collection does in the end. So does
+ * one that meets a rebuild: a rebuild reads no registry that is being collected, and would wait for it.
  */
 export async function collectGarbage(parts: CollectParts, { run }: PayloadOf<typeof swarmJobs.collect>, context: JobContext): Promise<void> {
   let at: Outcome = await parts.collection.begin({ run, step: 'draining', limitMs: DRAIN_LIMIT_MS });

@@ -6,9 +6,9 @@ import type { ReaperParts } from './reaper-parts';
 const STARTING_LIMIT_MS = 120_000;
 
 /**
- * What of these reports is only half of a session, in a rebuild that began `sinceMs` ago; null when nothing is, or no longer waited for.
- * A container that does not listen yet is not adopted, so that its terminal would be an orphan in the moment it opens. One that
- * hangs must not keep all others waiting. Pure.
+ * What a rebuild that began `sinceMs` ago still waits for in these reports: a container that does not listen yet is not adopted, and
+ * would be an orphan in the moment its terminal opens. Null when there is none, or when it has waited for as long as any start may
+ * take: one that hangs must not keep all others waiting. Pure.
  */
 export function waitOnStarts(reports: readonly NodeReport[], services: ReadonlySet<string>, sinceMs: number): string | null {
   if (sinceMs >= STARTING_LIMIT_MS) return null;

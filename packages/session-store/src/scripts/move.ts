@@ -10,6 +10,7 @@ import { prelude } from './prelude';
  *       11 tag of the snapshot that this move makes the session's own, or ''  12 digest that this move replaces, or ''
  *       13 last activity that the caller decided on: used since is 'stale'; or ''
  *       14 latest epoch that the caller has seen, or ''  15 moves it had counted by then  16 epochs it has closed, comma separated
+ *       (14 to 16 are always given; the model of faults alone leaves them out, all three, in its weakening `the epoch`)
  * Returns  {'moved', epoch, moves, the record as it is by this move, name and value by turns} | {'stale'} (other rev, or the table forbids it) | {'absent'} | {'collecting'} (no push may
  *          begin while the registry's garbage is collected: nothing falls asleep) | {'absent epoch'} | {'rewound'} (this Redis
  *          is older than what the caller has seen, so that its records cannot be believed)

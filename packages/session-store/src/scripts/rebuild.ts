@@ -30,7 +30,7 @@ return 'adopted'
 `;
 
 /**
- * Closes the epoch, and with it forgets what agents said before: of a Redis that went back that is older than it looks.
+ * Closes the epoch, and forgets with it what agents reported: in a Redis that went back a report is older than it looks.
  *
  * KEYS, ARGV none
  * Returns  the epoch that was closed, or nil when there was none (then nothing changed)
