@@ -118,7 +118,7 @@ describe('live events', () => {
     stream.close();
   });
 
-  it('are refused to nobody and while Redis is away, at once', async () => {
+  it('need a sign-in; while Redis is away the list is refused with 503, and told again when it is back', async () => {
     expect((await fetch(`${api.url}/api/sessions/events`)).status).toBe(401);
     await server.kill();
     const { status, json } = await api.call('ann', 'GET', '/api/sessions');

@@ -217,7 +217,7 @@ describe('putting a session to sleep and deleting it', () => {
     expect(await one.parts.store.get(id)).toMatchObject({ state: 'running', rev });
   });
 
-  it.each(sessionStates)('of a session that is %s', async (state) => {
+  it.each(sessionStates)('from %s: only what runs or sleeps can be put to sleep, everything can be deleted, and its erasure is asked for once', async (state) => {
     const { id } = await sessionIn(one.parts, state);
     const sleeps = ['running', 'hibernating', 'hibernated'].includes(state);
     expect((await one.call('ann', 'POST', `/api/sessions/${id}/hibernate`, {})).status).toBe(sleeps ? 202 : 409);
@@ -228,7 +228,7 @@ describe('putting a session to sleep and deleting it', () => {
   });
 });
 
-describe('one own sessions', () => {
+describe("one's own sessions", () => {
   it('are listed and renamed', async () => {
     const first = await sessionIn(one.parts, 'hibernated');
     await sessionIn(one.parts, 'lost');
