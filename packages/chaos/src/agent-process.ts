@@ -70,6 +70,7 @@ export class AgentProcess {
       store,
       reports: gate.gate('redis', new NodeReports(commands)),
       care,
+      collection: gate.gate('redis', new RegistryCollection(commands)),
       epoch,
       isRested: () => agent?.isRested ?? false,
       queues: gate.gate('redis', line),
@@ -81,7 +82,7 @@ export class AgentProcess {
       alarms: { raise: () => undefined },
       logger: silentLogger,
     };
-    const collecting = { ...parts, collection: gate.gate('redis', new RegistryCollection(commands)), registryService: 'vibe-state_registry' };
+    const collecting = { ...parts, registryService: 'vibe-state_registry' };
     const take = jobTaker({ ...nodeJobs, ...swarmJobs }, { ...nodeHandlers(parts), ...swarmHandlers(parts, collecting) });
     const stopping = new AbortController();
     const watch = new ContainerWatch(parts, stopping.signal);

@@ -1,6 +1,6 @@
 import type { Logger } from '@vibe/platform';
 import type { RegistryClient } from '@vibe/registry';
-import type { Epoch, JobQueues, NodeReports, SessionStore, SnapshotCare } from '@vibe/session-store';
+import type { Epoch, JobQueues, NodeReports, RegistryCollection, SessionStore, SnapshotCare } from '@vibe/session-store';
 import type { Engine } from '@vibe/swarm';
 import type { Alarms } from './alarms';
 import type { BaseImage } from './base-image';
@@ -21,6 +21,7 @@ export interface AgentParts {
   readonly store: SessionStore;
   readonly reports: NodeReports;
   readonly care: SnapshotCare;
+  readonly collection: RegistryCollection;
   readonly epoch: Epoch;
   /** Whether this agent has watched Redis for long enough to believe a record against what it sees itself. */
   readonly isRested: () => boolean;

@@ -1,7 +1,7 @@
 import { type PayloadOf, newCollectionRun, SWARM_QUEUE, swarmJobs } from '@vibe/contracts';
 import { failpoint, isCoded } from '@vibe/platform';
 import { takesPushes } from '@vibe/registry';
-import type { Collection, CollectionStep, JobContext, RegistryCollection } from '@vibe/session-store';
+import type { Collection, CollectionStep, JobContext } from '@vibe/session-store';
 import { hasEnded } from '@vibe/swarm';
 import type { AgentParts } from './agent-parts';
 import { isPutOff } from './save-ended';
@@ -16,8 +16,7 @@ const LOOK_EVERY_MS = 500;
 /** More than any Swarm has sessions. */
 const IN_WORK_MAX = 10_000;
 
-export type CollectParts = Pick<AgentParts, 'engine' | 'registry' | 'store' | 'epoch' | 'queues' | 'logger'> & {
-  readonly collection: RegistryCollection;
+export type CollectParts = Pick<AgentParts, 'engine' | 'registry' | 'store' | 'epoch' | 'collection' | 'queues' | 'logger'> & {
   /** The name of the registry's Swarm service. */
   readonly registryService: string;
 };
@@ -73,7 +72,8 @@ function fail({ collection, logger }: CollectParts, at: Collection, reason: stri
 /**
  * Waits until nothing is pushed for a hibernation, by records that can be believed. None begins any more: the flag is there. A record
  * that cannot be read is not waited for: its session pushes nothing, because whoever puts it to sleep reads it first. Nor is one that
- * ended and whose last attempt failed: it may be a full registry that fails it, and only a collection makes room.
+ * ended and whose last attempt failed: it may be a full registry that fails it, and only a collection makes room. Its next attempt
+ * waits for the end of the collection.
  */
 async function drain({ store, collection, logger }: CollectParts, at: Collection): Promise<Outcome> {
   const [working, nowMs] = await Promise.all([store.inWork(0, IN_WORK_MAX).then((ids) => store.readMany(ids)), store.now()]);

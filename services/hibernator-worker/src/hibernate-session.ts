@@ -6,15 +6,13 @@ import { ACTOR, type AgentParts } from './agent-parts';
 import { CannotSleep, requireRoom, requireSavableImage } from './cannot-sleep';
 import type { DiskShare } from './disk-space';
 import { loseSession } from './lose-session';
-import { isPutOff } from './save-ended';
+import { RETRY_ENDED_MS, hasToWait } from './save-ended';
 import { saveShell } from './save-shell';
 import { takeSnapshot } from './take-snapshot';
 import { MovedOn } from './work-under-way';
 
 const RETRY_FIRST_MS = 60_000;
 const RETRY_LONGEST_MS = 30 * 60_000;
-/** What ended is not in use and cannot be given up: it is tried at this pace until it is saved. */
-const RETRY_ENDED_MS = 2 * 60_000;
 
 /** What a layer's tar calls a deleted file (OCI image spec, "Whiteouts"). */
 const DELETION_PREFIX = '.wh.';
@@ -33,7 +31,7 @@ export async function hibernateSession(parts: AgentParts, { session_id, rev }: S
   if (record?.rev !== rev || record.state !== 'hibernating' || record.node_id !== parts.nodeId) return;
   const containerId = record.container_id;
   if (containerId === undefined) return;
-  if (record.hibernate_reason === 'ended' && isPutOff(record, await store.now())) return;
+  if (record.hibernate_reason === 'ended' && (await hasToWait(parts, record))) return;
 
   const work = underWay.begin(session_id, rev, context.signal);
   const share = diskPromises.begin(containerId);

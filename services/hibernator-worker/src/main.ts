@@ -79,7 +79,7 @@ async function start(service: ServiceParts<Settings>): Promise<void> {
   const reportNode = createNodeReporter(parts);
   repeatEvery(REPORT_EVERY_MS, stopping, () => report(parts, reportNode), warn('report'));
 
-  await takeJobs(service, parts, { connection: forWorkers, collecting: { ...parts, collection: new RegistryCollection(commands), registryService: settings.REGISTRY_SERVICE } });
+  await takeJobs(service, parts, { connection: forWorkers, collecting: { ...parts, registryService: settings.REGISTRY_SERVICE } });
 }
 
 /** Makes the parts that every concern of the agent is handed. */
@@ -102,6 +102,7 @@ async function assemble({ settings, logger, lifecycle, metrics }: ServiceParts<S
     store,
     reports: new NodeReports(commands),
     care: new SnapshotCare(commands),
+    collection: new RegistryCollection(commands),
     epoch,
     isRested: () => epoch.openForMs >= REST_MS,
     queues,

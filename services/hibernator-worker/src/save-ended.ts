@@ -2,6 +2,8 @@ import { type SessionRecord, nodeJobs, nodeQueueOf } from '@vibe/contracts';
 import { failpoint } from '@vibe/platform';
 import { ACTOR, type AgentParts } from './agent-parts';
 
+/** What ended is not in use and cannot be given up: it is tried at this pace until it is saved, in ms. */
+export const RETRY_ENDED_MS = 2 * 60_000;
 const REASON = 'Its machine stopped it while it was falling asleep. All of it is being saved; then it can be opened again.';
 
 type Parts = Pick<AgentParts, 'store' | 'queues' | 'nodeId' | 'logger'>;
@@ -21,6 +23,19 @@ export async function saveEnded({ store, queues, nodeId, logger }: Parts, record
 
 /** True while a sleep that cannot be cancelled waits for another try: its last one failed, and none is under way. Pure. */
 export const isPutOff = ({ hibernate_reason, retry_after = 0 }: SessionRecord, nowMs: number): boolean => hibernate_reason === 'ended' && retry_after > nowMs;
+
+/**
+ * Whether a sleep that cannot be cancelled, and whose last attempt failed, is not to be tried yet: before its time, or while the
+ * registry's garbage is collected. A collection does not wait for it, and nothing may be pushed beside one: it is put off again.
+ */
+export async function hasToWait({ store, collection }: Pick<AgentParts, 'store' | 'collection'>, record: SessionRecord): Promise<boolean> {
+  if (record.retry_after === undefined) return false;
+  const nowMs = await store.now();
+  if (isPutOff(record, nowMs)) return true;
+  if ((await collection.current()) === null) return false;
+  await store.progress({ id: record.id, rev: record.rev, set: { retry_after: nowMs + RETRY_ENDED_MS } });
+  return true;
+}
 
 /**
  * A container ended while its session is falling asleep, frozen or still in line: from now on that sleep cannot be cancelled, for

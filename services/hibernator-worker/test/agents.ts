@@ -88,6 +88,7 @@ export class Agents {
       store,
       reports: new NodeReports(redis),
       care: new SnapshotCare(redis),
+      collection: new RegistryCollection(redis),
       epoch: new Epoch(redis),
       isRested: () => this.areRested,
       queues: this.line,
@@ -112,7 +113,7 @@ export class Agents {
     }, () => undefined);
     followContainers(parts, watch, stopping.signal, async () => void (await watch.resync()));
     await createNodeReporter(parts)();
-    const collecting = { ...parts, collection: new RegistryCollection(redis), registryService: 'vibe-state_registry' };
+    const collecting = { ...parts, registryService: 'vibe-state_registry' };
     this.byName.set(name, { parts, watch, take: jobTaker({ ...nodeJobs, ...swarmJobs }, { ...nodeHandlers(parts), ...swarmHandlers(parts, collecting) }) });
   }
 

@@ -1,6 +1,7 @@
 import { keys } from '@vibe/session-store';
 import type { Agents } from './agents';
 import { CollectionStage } from './collecting-stage';
+import { contextOf } from './job-line';
 
 jest.setTimeout(300_000);
 
@@ -47,6 +48,30 @@ describe('a collection of the registry', () => {
     agents.line.waiting.push(sleep!);
     await agents.drain();
     await agents.until(record.id, 'hibernated');
+  });
+
+  it('pushes nothing of a session that ended, was put off and whose time has come meanwhile', async () => {
+    const { record } = await agents.running();
+    const { rev } = await agents.claimSleep(record);
+    const [sleep] = agents.line.waiting.splice(0);
+    await agents.store.progress({ id: record.id, rev, set: { hibernate_reason: 'ended', retry_after: (await agents.store.now()) + 1_000 } });
+    stage.collectorPlan = 'hangs';
+    await stage.ask();
+    await stage.collectUntil(() => stage.seenByCollectors.length > 0);
+    // The registry was deployed anew, and takes pushes.
+    agents.registry.store.isReadOnly = false;
+    await agents.skipClock(2_000);
+    await agents.take(sleep!, contextOf());
+    expect(await agents.tagsOf(record.id)).toEqual([]);
+    const waits = await agents.require(record.id);
+    expect(waits).toMatchObject({ state: 'hibernating', rev });
+    expect(waits.retry_after).toBeGreaterThan(await agents.store.now());
+    await agents.drain();
+    await stage.expectResumed();
+    await agents.skipClock(120_000);
+    await agents.take(sleep!, contextOf());
+    await agents.until(record.id, 'hibernated');
+    await agents.drain();
   });
 
   it('does not wait for a session whose record cannot be read: it pushes nothing', async () => {

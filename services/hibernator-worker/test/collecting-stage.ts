@@ -79,7 +79,7 @@ export class CollectionStage {
   }
 
   parts(): CollectParts {
-    return { ...this.agents.agent('manager').parts, collection: this.collection, registryService: REGISTRY_SERVICE };
+    return { ...this.agents.agent('manager').parts, registryService: REGISTRY_SERVICE };
   }
 
   services(name: string) {
