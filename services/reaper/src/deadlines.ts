@@ -9,7 +9,7 @@ import type { TickStats } from './tick-stats';
 const OVERDUE_MAX = 10_000;
 const SLEEP_AGAIN_AFTER_MS = 10 * 60_000;
 const WAKE_AGAIN_AFTER_MS = 20_000;
-/** A session whose wake failed so lately is not expired: its user is trying to get it back. */
+/** A session whose wake failed or was refused so lately is not expired: its user is trying to get it back. */
 const EXPIRY_SPARES_MS = 60 * 60_000;
 const EXPIRY_LOOKS_AGAIN_MS = 10 * 60_000;
 /**
@@ -36,7 +36,7 @@ export function decideOverdue(record: SessionRecord, { nowMs, lateMs }: { nowMs:
   const to = stateTable[record.state].onDeadline;
   if (to === null) return { kind: 'alarm' };
   if (record.state === 'hibernated' && lateMs > EXPIRY_LATE_MS) return { kind: 'postpone', ms: EXPIRY_ONCE_MORE_MS };
-  if (record.state === 'hibernated' && record.retry_after !== undefined && nowMs - record.retry_after < EXPIRY_SPARES_MS) return { kind: 'postpone', ms: EXPIRY_LOOKS_AGAIN_MS };
+  if (record.state === 'hibernated' && nowMs - lastTryAt(record) < EXPIRY_SPARES_MS) return { kind: 'postpone', ms: EXPIRY_LOOKS_AGAIN_MS };
   // Its container cannot run again: it is tried until it is saved.
   if (record.state === 'hibernating' && record.hibernate_reason === 'ended') return { kind: 'postpone', ms: stateTable.hibernating.deadlineMs };
   const failures = record.failures + 1;
@@ -55,6 +55,9 @@ export function decideOverdue(record: SessionRecord, { nowMs, lateMs }: { nowMs:
     isErased: to === 'deleting',
   };
 }
+
+/** When the user of a sleeping session last tried to get it back; 0 when not since it fell asleep. A wake that is refused moves nothing. */
+const lastTryAt = ({ retry_after = 0, last_activity, state_since }: SessionRecord): number => Math.max(retry_after, last_activity > state_since ? last_activity : 0);
 
 /** Moves every overdue session where the table says. A move that comes too late finds another rev. */
 export async function watchDeadlines(parts: ReaperParts, signal: AbortSignal): Promise<TickStats> {

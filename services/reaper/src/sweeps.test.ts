@@ -161,6 +161,19 @@ describe('when a state is overdue', () => {
     expect(await stateOf(id)).toBe('deleting');
   });
 
+  it('hibernated is spared while its user knocks and is refused, as on a full Swarm (F10)', async () => {
+    const { id } = await sessionIn(under.parts.store, 'hibernated');
+    await skipClock(redis, 7 * 24 * HOUR + 1_000);
+    await under.parts.store.touch({ id, ageMs: 0, activityReason: 'opened' });
+    for (let tries = 0; tries < 6; tries += 1) {
+      await watchDeadlines(under.parts, never);
+      expect(await stateOf(id)).toBe('hibernated');
+      await skipClock(redis, HOUR / 6);
+    }
+    await watchDeadlines(under.parts, never);
+    expect(await stateOf(id)).toBe('deleting');
+  });
+
   it('hibernated is spared for an hour when its end is noticed days late, and then deleted', async () => {
     const { id } = await sessionIn(under.parts.store, 'hibernated');
     await skipClock(redis, 9 * 24 * HOUR);
