@@ -7,7 +7,7 @@ import { CannotSleep, requireRoom, requireSavableImage } from './cannot-sleep';
 import type { DiskShare } from './disk-space';
 import { loseSession } from './lose-session';
 import { RETRY_ENDED_MS, hasToWait } from './save-ended';
-import { saveShell } from './save-shell';
+import { requireStandstill, saveShell } from './save-shell';
 import { takeSnapshot } from './take-snapshot';
 import { MovedOn } from './work-under-way';
 
@@ -71,24 +71,24 @@ async function sleep(parts: AgentParts, record: SessionRecord, containerId: stri
   await requireSavableImage(parts, container);
   await requireRoom(parts, share, container.sizeRw);
 
-  if (container.state === 'running') {
-    await step('saving');
-    await failpoint('hibernate.before-save');
-    await saveShell(parts, containerId, container.pid);
-    await failpoint('hibernate.after-save');
+  const hasEnded = container.state === 'exited';
+  if (container.state === 'paused') requireFrozenInTime(record);
+  else {
+    const answeredAt = hasEnded ? null : await save(parts, containerId, container.pid, step);
+    await step('freezing', { frozen_container: containerId });
+    if (!hasEnded && (await freezer.freeze(record, containerId)) === 'stale') throw new MovedOn('the record moved before the freeze');
+    if (answeredAt !== null) requireStandstill(answeredAt);
   }
-  await step('freezing', { frozen_container: containerId });
-  if (container.state !== 'exited' && (await freezer.freeze(record, containerId)) === 'stale') throw new MovedOn('the record moved before the freeze');
   await failpoint('hibernate.after-freeze');
 
-  if (record.hibernate_reason === 'idle' && container.state !== 'exited' && (await wasUsed(parts, record, containerId, container.pid))) {
+  if (record.hibernate_reason === 'idle' && !hasEnded && (await wasUsed(parts, record, containerId, container.pid))) {
     await store.touch({ id, gen: record.gen, ageMs: 0, activityReason: 'input' });
     const back = await store.move({ id, rev, to: 'running', actor: ACTOR, reason: 'it was used just before it would have been frozen' });
     throw new MovedOn(`used at the last moment (${back.outcome})`);
   }
 
   // It went on writing until the freeze.
-  if (container.state !== 'exited') await requireRoom(parts, share, (await engine.inspectContainer(containerId, { isSizeWanted: true }))?.sizeRw ?? null);
+  if (!hasEnded) await requireRoom(parts, share, (await engine.inspectContainer(containerId, { isSizeWanted: true }))?.sizeRw ?? null);
 
   const witness = await readWitness(parts, containerId);
   const onStep = (name: SessionRecord['step']): Promise<void> => {
@@ -109,6 +109,22 @@ async function sleep(parts: AgentParts, record: SessionRecord, containerId: stri
   await parts.queues.add(SWARM_QUEUE, swarmJobs.retire, retirementOf(record, retired.rev));
   await failpoint('hibernate.after-retire-job');
   parts.logger.info('hibernated', { session_id: id, gen: record.gen, rev: retired.rev, digest: snapshot.digest, bytes: snapshot.bytes });
+}
+
+/** Steps of an attempt that has frozen its container, and seen that it was in time. */
+const STEPS_AFTER_FREEZE: readonly SessionRecord['step'][] = ['committing', 'pushing', 'proving'];
+
+/** A container that an earlier attempt at this rev froze is not thawed to be frozen again: that attempt may only hang, just before its commit point. */
+function requireFrozenInTime({ step }: SessionRecord): void {
+  if (!STEPS_AFTER_FREEZE.includes(step)) throw new CannotSleep('hibernation_failed', 'it was interrupted while it was being frozen');
+}
+
+async function save(parts: AgentParts, containerId: string, pid: number, step: (name: SessionRecord['step']) => Promise<void>): Promise<number> {
+  await step('saving');
+  await failpoint('hibernate.before-save');
+  const answeredAt = await saveShell(parts, containerId, pid);
+  await failpoint('hibernate.after-save');
+  return answeredAt;
 }
 
 /**

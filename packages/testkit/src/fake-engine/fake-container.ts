@@ -21,6 +21,8 @@ type Status = 'created' | 'running' | 'paused' | 'exited' | 'dead';
 const TYPED_NS = 3_000_000;
 const THAW_NS = 100_000;
 const START_NS = 40_000_000;
+/** From the launcher's answer on ttyd stands still for this long, in ms, and for as long as it is frozen then. */
+const HELD_MS = 1_500;
 const NEVER = '0001-01-01T00:00:00Z';
 const SIGKILL_CODE = 137;
 
@@ -44,6 +46,10 @@ export class FakeContainer {
   cpuNs = 0;
   /** False when its node's storage driver fails to measure its layer. */
   isMeasurable = true;
+  /** How long its launcher takes to save the shell, in ms; null when it does not answer. */
+  saveTakesMs: number | null = 0;
+  /** What was read and told while it was killed, and is in no snapshot of its frozen state. */
+  readonly toldAtTheEnd: string[] = [];
   /** What it said on its standard output. */
   printed = '';
   /** What it wrote over its image: path → content. */
@@ -51,6 +57,8 @@ export class FakeContainer {
   /** What it was sent while frozen: read at the thaw. */
   private unread: string[] = [];
   private proc: FakeProc | null = null;
+  private heldUntil = 0;
+  private isTtydStopped = false;
 
   constructor(
     private readonly options: ContainerOptions,
@@ -123,6 +131,7 @@ export class FakeContainer {
 
   pause(): void {
     this.status = 'paused';
+    this.isTtydStopped = performance.now() < this.heldUntil;
     this.tell('pause', this);
   }
 
@@ -139,8 +148,15 @@ export class FakeContainer {
     this.cpuNs += THAW_NS;
     this.tell('kill', this);
     if (name === 'SIGKILL' || name === 'KILL') this.end(SIGKILL_CODE);
-    if (name !== 'SIGUSR1') return;
+    if (name !== 'SIGUSR1' || this.saveTakesMs === null) return;
+    if (this.saveTakesMs === 0) this.saveShell();
+    else setTimeout(() => this.saveShell(), this.saveTakesMs).unref();
+  }
+
+  private saveShell(): void {
+    if (this.status !== 'running') return;
     this.write('/home/vibe/.vibe/saved', 'saved');
+    this.heldUntil = performance.now() + HELD_MS;
     this.proc?.saved();
   }
 
@@ -157,9 +173,13 @@ export class FakeContainer {
     this.tell('die', this);
   }
 
-  /** Its service was removed: it gets its stop signal, for which the Engine thaws it. Only SIGKILL leaves it no instruction. */
+  /**
+   * Its service was removed: it gets its stop signal, for which the Engine thaws it. With SIGKILL what runs in it gets a turn at most,
+   * in which only a ttyd that stands still tells nobody anything.
+   */
   stop(): void {
     if (!this.isAlive) return;
+    if (this.status === 'paused' && !this.isTtydStopped) this.toldAtTheEnd.push(...this.unread);
     const stopSignal = this.options.stopSignal ?? 'SIGTERM';
     if (stopSignal !== 'SIGKILL' && this.status === 'paused') {
       this.unpause();
