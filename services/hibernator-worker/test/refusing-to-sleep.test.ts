@@ -147,6 +147,24 @@ describe('a session that could not be saved', () => {
     await makeRoom(now);
   });
 
+  it('is tried again after 1, 2, 4, 8, 16 and then 30 minutes, for as long as the registry is away (F8)', async () => {
+    const { record } = await agents.running();
+    const node = agents.fake.swarm.nodes.find(({ id }) => id === record.node_id)!;
+    node.pushFault = 'fails';
+    const waits: [failures: number, minutes: number][] = [];
+    for (let tries = 0; tries < 7; tries += 1) {
+      await agents.claimSleep(record);
+      await agents.drain();
+      const { failures, retry_after = 0, state_since } = await agents.until(record.id, 'running');
+      // The move that says so comes some milliseconds after the clock was read for it.
+      waits.push([failures, Math.ceil((retry_after - state_since) / 60_000)]);
+      await agents.skipClock(retry_after - state_since);
+    }
+    expect(waits).toEqual([[1, 1], [2, 2], [3, 4], [4, 8], [5, 16], [6, 30], [7, 30]]);
+    node.pushFault = null;
+    await makeRoom(await agents.require(record.id));
+  });
+
   it('is tried every two minutes, and says so, when its container ended: an older wait does not count (F8)', async () => {
     const { record } = await agents.running();
     const node = agents.fake.swarm.nodes.find(({ id }) => id === record.node_id)!;
