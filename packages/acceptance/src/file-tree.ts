@@ -31,3 +31,35 @@ export function differencesOf(before: readonly string[], after: readonly string[
   const [first, second] = [new Set(before), new Set(after)];
   return [...before.filter((line) => !second.has(line)).map((line) => `- ${line}`), ...after.filter((line) => !first.has(line)).map((line) => `+ ${line}`)].sort((a, b) => a.slice(2).localeCompare(b.slice(2)));
 }
+
+/** A name of 255 bytes, the longest there is, has 128 characters at the least here: two bytes a character, and one. */
+const LONG_NAME_CHARACTERS = 128;
+const ESCAPED = /\\(x..|u.{4}|U.{8}|.)/g;
+const ESCAPED_BEYOND_ASCII = /\\(x[89a-f].|u|U)/;
+
+/** What happened between two trees, each by how many paths show it. */
+export interface Traces {
+  /** Of the directories that are named: there before, and not any more. */
+  readonly gone: number;
+  readonly capabilities: number;
+  readonly hardLinks: number;
+  readonly longNames: number;
+  readonly namesBeyondAscii: number;
+}
+
+/** Counts the traces of work in a tree: all but `gone` are of lines that were not there before. */
+export function tracesOf(before: readonly string[], after: readonly string[], directories: readonly string[]): Traces {
+  const untouched = new Set(before);
+  const pathOf = (line: string) => line.split(' ', 1)[0] ?? '';
+  const left = new Set(after.map(pathOf));
+  const isBelow = (path: string) => directories.some((directory) => path.startsWith(`${directory}/`));
+  const made = after.filter((line) => !untouched.has(line)).map((line) => line.split(' '));
+  const names = made.map(([path = '']) => path.slice(path.lastIndexOf('/') + 1));
+  return {
+    gone: before.map(pathOf).filter((path) => isBelow(path) && !left.has(path)).length,
+    capabilities: made.filter((words) => words[9] !== '-').length,
+    hardLinks: made.filter((words) => words[7] !== '-').length,
+    longNames: names.filter((name) => name.replace(ESCAPED, '?').length >= LONG_NAME_CHARACTERS).length,
+    namesBeyondAscii: names.filter((name) => ESCAPED_BEYOND_ASCII.test(name)).length,
+  };
+}

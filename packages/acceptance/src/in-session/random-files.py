@@ -1,7 +1,7 @@
 """Works on files at random: random-files.py SEED OPERATIONS DIRECTORY …. Prints how often it did what.
 
 The same seed does the same in the same tree. What an operation may not do (a name too long for its path, a file of
-somebody else's) is left undone: the others go on.
+somebody else's) is left undone: the others go on. A kind that the count does not name never worked.
 """
 import os, random, shutil, stat, sys
 
@@ -155,13 +155,27 @@ KINDS = [create, create, create, append, overwrite_middle, truncate, sparse, ren
 if os.geteuid() == 0:
     KINDS += [owner, owner, capability, capability, remove, remove_tree, remake_directory]
 
-for _ in range(int(operations)):
-    operation = chance.choice(KINDS)
+# Each of these works in every history; what a tree is to show afterwards comes last.
+ONCE_AT_LEAST = [create, append, rename, remove, chmod, symlink, sparse, hard_link]
+if os.geteuid() == 0:
+    ONCE_AT_LEAST += [capability]
+TRIES_MAX = 100
+
+
+def works(operation):
     directories, others = everything()
     try:
         operation(directories, others)
-        done[operation.__name__] = done.get(operation.__name__, 0) + 1
     except (OSError, IndexError, ValueError):
         done['left undone'] = done.get('left undone', 0) + 1
+        return False
+    done[operation.__name__] = done.get(operation.__name__, 0) + 1
+    return True
+
+
+for _ in range(int(operations)):
+    works(chance.choice(KINDS))
+for operation in ONCE_AT_LEAST:
+    any(works(operation) for _ in range(TRIES_MAX))
 
 print(' '.join(f'{kind}={count}' for kind, count in sorted(done.items())))
