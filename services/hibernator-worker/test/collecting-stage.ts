@@ -1,47 +1,18 @@
 import { newCollectionRun, swarmJobs } from '@vibe/contracts';
 import { RegistryCollection } from '@vibe/session-store';
-import type { FakeContainer } from '@vibe/testkit';
 import { type CollectParts, collectGarbage } from '../src/collect-garbage';
 import { Agents } from './agents';
 import { contextOf } from './job-line';
-
-export const REGISTRY_SERVICE = 'vibe-state_registry';
-export const COLLECTOR = 'vibe-registry-collector';
-
-/** As a stack file makes it, as far as the fake knows such things. */
-export const registrySpec = {
-  Name: REGISTRY_SERVICE,
-  Labels: { 'com.docker.stack.namespace': 'vibe-state' },
-  TaskTemplate: {
-    ContainerSpec: {
-      Image: 'registry:2',
-      Env: ['OTHER=kept'],
-      User: '1000:1000',
-      ReadOnly: true,
-      CapabilityDrop: ['ALL'],
-      Mounts: [{ Type: 'volume', Source: 'vibe-registry', Target: '/var/lib/registry', VolumeOptions: { NoCopy: true } }],
-      Configs: [{ ConfigID: 'c', ConfigName: 'vibe-registry-config', File: { Name: '/etc/docker/registry/config.yml', UID: '0', GID: '0', Mode: 0o444 } }],
-    },
-    RestartPolicy: { Condition: 'any' },
-    Placement: { Constraints: ['node.labels.vibe.state == true'] },
-  },
-  Mode: { Replicated: { Replicas: 1 } },
-};
+import { REGISTRY_SERVICE, RegistryInSwarm } from './registry-in-swarm';
 
 const TURNS_MAX = 2_000;
 
-const isOf = (container: FakeContainer, service: string) => container.name.startsWith(`${service}.`);
-
-/** Agents with a registry that is a Swarm service: read-only as its settings say, collected by what its collector runs. */
-export class CollectionStage {
-  /** Whether the registry took pushes whenever a collector ran. */
-  seenByCollectors: boolean[] = [];
-  collectorPlan: 'ends' | 'hangs' | 'fails' = 'ends';
-  /** While true the registry does not do what its service's settings ask. */
-  isLagging = false;
+/** Agents with a registry that is a Swarm service. */
+export class CollectionStage extends RegistryInSwarm {
   readonly collection: RegistryCollection;
 
   private constructor(readonly agents: Agents) {
+    super(agents.fake.swarm, agents.registry.store);
     this.collection = new RegistryCollection(agents.redis);
   }
 
@@ -50,12 +21,7 @@ export class CollectionStage {
     const stage = new CollectionStage(agents);
     const takeOther = agents.take;
     agents.take = (job, context) => (job.name === swarmJobs.collect.name ? collectGarbage(stage.parts(), swarmJobs.collect.payload.parse(job.payload), context) : takeOther(job, context));
-    const { node } = agents.fake.engine('manager');
-    node.labels.set('vibe.state', 'true');
-    await node.load('registry:2', new Map([['/bin/registry', 'it']]));
-    agents.fake.swarm.startPlan = (container) => stage.begin(container);
-    await stage.parts().engine.createService(registrySpec as unknown as Parameters<CollectParts['engine']['createService']>[0]);
-    await agents.fake.swarm.when('the registry runs', () => agents.fake.swarm.tasks.some(({ state }) => state === 'running'));
+    await stage.deploy(agents.fake.engine('manager').node, stage.parts().engine);
     return stage;
   }
 
@@ -67,23 +33,8 @@ export class CollectionStage {
     this.isLagging = false;
   }
 
-  private begin(container: FakeContainer): 'listens' | 'hangs' | { exitCode: number } {
-    const { store } = this.agents.registry;
-    if (isOf(container, REGISTRY_SERVICE) && !this.isLagging) store.isReadOnly = container.env.includes('REGISTRY_STORAGE_MAINTENANCE_READONLY={"enabled":true}');
-    if (!isOf(container, COLLECTOR)) return 'listens';
-    this.seenByCollectors.push(!store.isReadOnly);
-    if (this.collectorPlan === 'hangs') return 'hangs';
-    if (this.collectorPlan === 'fails') return { exitCode: 1 };
-    container.printed = `vibe-freed-kib ${Math.ceil(store.collectGarbage() / 1024)}\n`;
-    return { exitCode: 0 };
-  }
-
   parts(): CollectParts {
     return { ...this.agents.agent('manager').parts, registryService: REGISTRY_SERVICE };
-  }
-
-  services(name: string) {
-    return this.agents.fake.swarm.services.filter(({ spec }) => spec.Name === name);
   }
 
   /** Asks for a collection, as the reaper does. */
@@ -104,10 +55,8 @@ export class CollectionStage {
 
   /** All is as it always is: writable, no collector, no flag. */
   async expectResumed(): Promise<void> {
-    expect(this.agents.registry.store.isReadOnly).toBe(false);
-    expect(this.services(COLLECTOR)).toEqual([]);
+    expect(this.leftovers()).toEqual([]);
     expect(await this.collection.current()).toBeNull();
-    expect(this.services(REGISTRY_SERVICE)[0]?.spec.TaskTemplate.ContainerSpec.Env).toEqual(['OTHER=kept']);
     expect(this.seenByCollectors).not.toContain(true);
   }
 }

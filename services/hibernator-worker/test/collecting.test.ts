@@ -2,8 +2,9 @@ import { newCollectionRun, nodeJobs, swarmJobs } from '@vibe/contracts';
 import { armFailpoints } from '@vibe/platform';
 import { DRAIN_LIMIT_MS, READ_ONLY_LIMIT_MS, collectGarbage, putRightForgottenCollection } from '../src/collect-garbage';
 import type { Agents } from './agents';
-import { COLLECTOR, CollectionStage, REGISTRY_SERVICE, registrySpec } from './collecting-stage';
+import { CollectionStage } from './collecting-stage';
 import { contextOf, waitingOf } from './job-line';
+import { COLLECTOR, REGISTRY_SERVICE, registrySpec } from './registry-in-swarm';
 
 jest.setTimeout(300_000);
 

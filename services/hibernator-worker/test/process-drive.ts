@@ -1,5 +1,5 @@
 import { type RecordFields, SWARM_QUEUE, type SessionRecord, type SessionState, newSessionId, nodeJobs, nodeQueueOf, swarmJobs } from '@vibe/contracts';
-import { isCoded } from '@vibe/platform';
+import { CodedError, isCoded } from '@vibe/platform';
 import { keys } from '@vibe/session-store';
 import type { Stage } from './process-stage';
 import { whenFound, whenTrue } from './process-when';
@@ -58,9 +58,10 @@ export class Drive {
     await whenTrue(`nothing is left of ${id}`, look, { explain: () => `${left.join('\n')}\n${this.stage.said}` });
   }
 
-  /** One claim, if the record still is as it was read. */
+  /** One claim, if the record still is as it was read. @throws while nothing may be claimed */
   async claim(record: SessionRecord, to: SessionState, set: RecordFields = {}): Promise<SessionRecord | null> {
     const moved = await this.stage.store.move({ id: record.id, rev: record.rev, to, actor: ACTOR, set });
+    if (moved.outcome === 'collecting') throw new CodedError('collecting', 'nothing may fall asleep now');
     return moved.outcome === 'moved' ? moved.record : null;
   }
 
@@ -146,13 +147,13 @@ export class Drive {
   }
 }
 
-/** Whoever is told that the records are put together tries again: false then. */
+/** Whoever is told that the records are put together, or the registry is collected, tries again: false then. */
 async function unlessClosed(work: () => Promise<void>): Promise<boolean> {
   try {
     await work();
     return true;
   } catch (error) {
-    if (!isCoded(error, 'rebuilding')) throw error;
+    if (!isCoded(error, 'rebuilding') && !isCoded(error, 'collecting')) throw error;
     return false;
   }
 }

@@ -28,6 +28,7 @@ const shorterWaits: readonly (readonly [string, string, string])[] = [
   ['packages/contracts/src/node-report.ts', 'REPORT_EVERY_MS = 10_000', 'REPORT_EVERY_MS = 400'],
   ['services/hibernator-worker/src/main.ts', 'RESYNC_EVERY_MS = 5_000', 'RESYNC_EVERY_MS = 400'],
   ['services/hibernator-worker/src/start-watch.ts', 'START_LOOK_MS = 3_000', 'START_LOOK_MS = 300'],
+  ['services/hibernator-worker/src/collect-garbage.ts', 'LOOK_EVERY_MS = 500', 'LOOK_EVERY_MS = 50'],
   ['services/hibernator-worker/src/end-session.ts', 'CONTAINER_GOES_MS = 500', 'CONTAINER_GOES_MS = 50'],
   ['services/reaper/src/main.ts', 'WATCH_EVERY_MS = 1_000', 'WATCH_EVERY_MS = 100'],
   ['services/reaper/src/watch.ts', 'ENSURE_EVERY_MS = 10_000', 'ENSURE_EVERY_MS = 500'],

@@ -2,6 +2,7 @@ import { REAPER_QUEUE, newSessionId, reaperJobs, repositoryOf } from '@vibe/cont
 import { keys } from '@vibe/session-store';
 import { uploadImage, packLayer } from '@vibe/testkit';
 import type { JourneyName } from './failpoints-list';
+import { collect } from './process-collection';
 import type { Drive } from './process-drive';
 import { whenTrue } from './process-when';
 
@@ -100,9 +101,10 @@ export const journeys: Readonly<Record<JourneyName, Journey>> = {
 
   'a start that fails': async (drive, milestone) => {
     const { swarm } = drive.stage;
+    const { startPlan } = swarm;
     swarm.startPlan = () => ({ exitCode: 1 });
     const id = await drive.create();
-    await drive.until(id, 'failed').finally(() => (swarm.startPlan = () => 'listens'));
+    await drive.until(id, 'failed').finally(() => (swarm.startPlan = startPlan));
     await milestone();
     await drive.remove(id);
   },
@@ -170,6 +172,21 @@ export const journeys: Readonly<Record<JourneyName, Journey>> = {
     await milestone();
     await drive.wake(id);
     drive.mustHold(id, 'one');
+    await drive.remove(id);
+  },
+
+  'a collection of the registry': async (drive, milestone) => {
+    const id = await drive.createRunning();
+    drive.type(id, 'one');
+    // It pushes while the collection begins.
+    await drive.claimSleep(id);
+    await collect(drive, async () => {
+      await milestone();
+      await drive.wake(id);
+      drive.mustHold(id, 'one');
+    });
+    // Sessions may fall asleep again.
+    await drive.sleep(id);
     await drive.remove(id);
   },
 

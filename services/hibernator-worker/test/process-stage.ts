@@ -1,17 +1,19 @@
 import { REAPER_QUEUE, SWARM_QUEUE, nodeQueueOf, repositoryOf, sessionLabel } from '@vibe/contracts';
-import { Epoch, JobQueues, SessionStore, keys } from '@vibe/session-store';
+import { Epoch, JobQueues, RegistryCollection, SessionStore, keys } from '@vibe/session-store';
+import { Engine } from '@vibe/swarm';
 import { type EngineHttp, type FakeContainer, type FakeNode, type FakeRegistry, type RegistryAccess, type RunningFakeSwarm, type TestRedis, packLayer, startFakeRegistry, startFakeSwarm, startRedis, uploadImage } from '@vibe/testkit';
 import { Redis } from 'ioredis';
 import { join } from 'node:path';
 import type { ServiceName } from './failpoints-list';
 import { ServiceProcess } from './process-child';
 import type { Ground } from './process-ground';
+import { RegistryInSwarm } from './registry-in-swarm';
 
 const NODE = 'node';
 const SESSION = sessionLabel.session;
 
 /**
- * A Swarm of one node (a manager that takes sessions) with a registry over TLS and a real Redis; agents and reapers are
+ * A Swarm of one node (a manager that takes sessions) with a registry over TLS that is a service of it, and a real Redis; agents and reapers are
  * processes of their own. Any number of them may run beside each other: an update starts the new one before the old one ends.
  */
 export class Stage {
@@ -20,6 +22,8 @@ export class Stage {
   readonly store: SessionStore;
   readonly epoch: Epoch;
   readonly queues: JobQueues;
+  readonly collection: RegistryCollection;
+  readonly registryInSwarm: RegistryInSwarm;
   private readonly processes: ServiceProcess[] = [];
   private readonly standing = new Map<ServiceName, ServiceProcess>();
 
@@ -33,6 +37,8 @@ export class Stage {
     this.store = new SessionStore(redis);
     this.epoch = new Epoch(redis);
     this.queues = new JobQueues(redis);
+    this.collection = new RegistryCollection(redis);
+    this.registryInSwarm = new RegistryInSwarm(fake.swarm, registry.store);
     this.node.events.on('event', ({ action, container }) => {
       const id = container.labels[SESSION];
       if (action === 'start' && id !== undefined && fake.swarm.containersOf(id).length > 1) this.doubled.add(id);
@@ -47,6 +53,8 @@ export class Stage {
     const base = { layers: [await packLayer(new Map([['/etc/base', 'base']]))], config: { Labels: {}, Env: [] } };
     await uploadImage({ ...access, login: ground.login }, { repository: 'vibe-terminal', tag: 'test' }, base);
     const stage = new Stage(ground, redisServer, new Redis(redisServer.url), registry, fake);
+    const { socketPath } = fake.engine(NODE);
+    await stage.registryInSwarm.deploy(stage.node, await Engine.connect({ socketPath, registryUrl: registry.host, registryLogin: ground.login }));
     await stage.epoch.open();
     return stage;
   }
@@ -81,6 +89,8 @@ export class Stage {
       BASE_IMAGE: this.baseImage,
       SESSION_CONSTRAINT: '',
       SESSION_MEMORY_RESERVED_MIB: '1',
+      // Lives skip hours: only what asks for a collection gets one.
+      REGISTRY_COLLECT_HOURS: '0',
       NODE_COMPILE_CACHE: join(dir, 'compiled'),
     });
     this.processes.push(started);
