@@ -45,20 +45,22 @@ describe('a failpoint', () => {
     expect(printed).toBe('');
   });
 
-  it('stands still, timers and all, until it is continued', async () => {
+  it('says its name and stands still, timers and all, until it is continued', async () => {
     const script = `const { armFailpoints, failpoint } = require('./failpoint.ts');
       armFailpoints('a.step=stop');
       setTimeout(() => console.log('a timer'), 1);
       console.log('before');
       failpoint('a.step').then(() => console.log('went on'));`;
-    const child = spawn(process.execPath, ['--require', 'tsx/cjs', '--eval', script], { cwd: __dirname, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--require', 'tsx/cjs', '--eval', script], { cwd: __dirname, stdio: 'pipe' });
     let printed = '';
+    let said = '';
     child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const isStopped = () => / T /.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8'));
     try {
       // What it printed may still be on its way when it stands.
-      while (!isStopped() || printed === '') await new Promise((resolve) => setImmediate(resolve));
-      expect(printed.trim()).toBe('before');
+      while (!isStopped() || printed === '' || said === '') await new Promise((resolve) => setImmediate(resolve));
+      expect([printed.trim(), said.trim()]).toEqual(['before', 'failpoint a.step']);
       child.kill('SIGCONT');
       expect(await once(child, 'close')).toEqual([0, null]);
       expect(printed).toContain('went on');

@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { CodedError } from './errors';
 
 export const failpointActions = ['kill', 'throw', 'hang', 'stop'] as const;
@@ -35,7 +36,7 @@ export function hitFailpoints(): ReadonlySet<string> {
 
 /**
  * A named step at which a test may break the process: killed like by `kill -9`, an error, no answer for ever, or stopped as
- * it stands (no timer, no socket) until SIGCONT. Does nothing unless armed. The names are literals, so that a search lists
+ * it stands (no timer, no socket) until SIGCONT, which it says on stderr before. Does nothing unless armed. The names are literals, so that a search lists
  * them all.
  */
 export async function failpoint(name: string): Promise<void> {
@@ -49,6 +50,8 @@ export async function failpoint(name: string): Promise<void> {
     case 'hang':
       return new Promise(() => {});
     case 'stop':
+      // Written before it stands: nobody else can tell at which of those that are armed.
+      writeSync(process.stderr.fd, `failpoint ${name}\n`);
       process.kill(process.pid, 'SIGSTOP');
       return;
     case 'throw':
