@@ -14,8 +14,8 @@ process.once('exit', () => {
 
 /** One service as a process of its own. */
 export class ServiceProcess {
-  /** The failpoints at which its work failed, as its log tells. */
-  readonly thrown = new Set<string>();
+  /** The failpoints at which its work failed or it stood still, as it tells, in that order. */
+  readonly met = new Set<string>();
   private readonly lines: string[] = [];
   private isEnded = false;
   private isKnownToStandStill = false;
@@ -27,7 +27,7 @@ export class ServiceProcess {
     readonly name: string,
   ) {
     const keep = (chunk: Buffer) => {
-      for (const [, name] of chunk.toString().matchAll(/failpoint ([a-z][a-z0-9.-]*)/g)) this.thrown.add(name as string);
+      for (const [, name] of chunk.toString().matchAll(/failpoint ([a-z][a-z0-9.-]*)/g)) this.met.add(name as string);
       this.lines.push(...chunk.toString().split('\n').filter((line) => line !== ''));
       this.lines.splice(0, this.lines.length - LINES_KEPT);
     };

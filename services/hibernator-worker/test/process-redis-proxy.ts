@@ -66,22 +66,25 @@ export class RedisProxy {
       redis.destroy();
     };
     for (const socket of [client, redis]) socket.on('error', end).on('close', end);
-    let isDeaf = false;
+    let whenLost: (() => void) | null = null;
     client.on('data', (chunk) => {
-      if (this.mustLose(chunk.toString())) isDeaf = true;
+      whenLost ??= this.takeLoss(chunk.toString());
       redis.write(chunk);
     });
     redis.on('data', (chunk) => {
-      if (!isDeaf) return void client.write(chunk);
-      this.losing?.done();
-      this.losing = null;
+      if (!whenLost) return void client.write(chunk);
+      whenLost();
       end();
     });
   }
 
-  private mustLose(said: string): boolean {
-    if (!this.losing?.calls.test(said)) return false;
+  /** What to tell when the answer to this is lost; null when it is not to be. The next loss that is asked for is another one's. */
+  private takeLoss(said: string): (() => void) | null {
+    if (!this.losing?.calls.test(said)) return null;
     this.losing.left -= 1;
-    return this.losing.left === 0;
+    if (this.losing.left > 0) return null;
+    const { done } = this.losing;
+    this.losing = null;
+    return done;
   }
 }

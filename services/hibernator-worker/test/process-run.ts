@@ -77,7 +77,7 @@ class Faults {
   ) {}
 
   get waitsFor(): string {
-    return `${this.armed}, ${this.victim?.breaks ?? 0} times broken, thrown at ${[...(this.victim?.thrown ?? [])].join(', ') || 'none'}\n${this.victim?.said ?? ''}`;
+    return `${this.armed}, ${this.victim?.breaks ?? 0} times broken, met ${[...(this.victim?.met ?? [])].join(', ') || 'none'}\n${this.victim?.said ?? ''}`;
   }
 
   /** Where another process does the work, the one that stood still goes on when that is done. */
@@ -89,7 +89,7 @@ class Faults {
   async strike(): Promise<void> {
     const { failpoints, action, retriedBy } = this.run;
     if (action === 'kill') await this.killAtEach();
-    else if (action === 'deafen' && retriedBy === 'other') await this.dieDeafAtEach();
+    else if (action === 'deafen') await (retriedBy === 'other' ? this.dieDeafAtEach() : this.liveOnDeafAtEach());
     else if (action === 'throw') await this.throwAtEach();
     else await this.stopAtEach();
     if (retriedBy === 'same' && action === 'kill' && !this.signal.aborted) await this.stage.stand((failpoints[0] as NamedFailpoint).service);
@@ -135,9 +135,34 @@ class Faults {
     }
   }
 
+  /** Where a process met its next failpoint before it said a word to Redis, no answer was lost: that one is armed again, without the next. */
+  private async liveOnDeafAtEach(): Promise<void> {
+    let left = this.run.failpoints;
+    while (left.length > 0 && !this.signal.aborted) {
+      await this.victim?.kill();
+      left = await this.deafenAtEach(left);
+    }
+  }
+
+  /** Returns those at which no answer was lost: fewer than there were, because nothing comes after the last. */
+  private async deafenAtEach(failpoints: readonly NamedFailpoint[]): Promise<readonly NamedFailpoint[]> {
+    const victim = await this.arm(failpoints);
+    const unheard: string[] = [];
+    const isOver = () => victim.endedBy !== null || this.signal.aborted;
+    for (let met = 1; met <= failpoints.length; met++) {
+      await whenTrue('it stands still', () => (victim.met.size === met && victim.isStopped) || isOver(), { limitMs: Infinity });
+      if (this.signal.aborted || !this.proxy) return [];
+      const reply = await this.goOnDeaf(victim, this.proxy);
+      await whenTrue('an answer is lost', () => reply.isLost || victim.met.size > met || isOver(), { limitMs: Infinity });
+      if (victim.endedBy !== null) throw new Error(`it ended by ${victim.endedBy}\n${victim.said}`);
+      if (!reply.isLost) unheard.push([...victim.met][met - 1] as string);
+    }
+    return failpoints.filter(({ name }) => unheard.includes(name));
+  }
+
   private async throwAtEach(): Promise<void> {
     const victim = await this.arm(this.run.failpoints);
-    const areMet = () => this.run.failpoints.every(({ name }) => victim.thrown.has(name));
+    const areMet = () => this.run.failpoints.every(({ name }) => victim.met.has(name));
     await whenTrue('its work fails at each', () => areMet() || victim.endedBy !== null || this.signal.aborted, { limitMs: Infinity });
     if (victim.endedBy !== null) throw new Error(`it ended by ${victim.endedBy}\n${victim.said}`);
   }
@@ -149,12 +174,6 @@ class Faults {
     while (!areMet() && !this.signal.aborted) {
       await whenTrue('it stands still', () => victim.isStopped || areMet() || victim.endedBy !== null || this.signal.aborted, { limitMs: Infinity });
       if (victim.endedBy !== null) throw new Error(`it ended by ${victim.endedBy}\n${victim.said}`);
-      if (this.proxy && victim.isStopped) {
-        const reply = await this.goOnDeaf(victim, this.proxy);
-        // It may meet its next failpoint before it says another word to Redis.
-        await whenTrue('an answer is lost', () => reply.isLost || victim.isStopped || this.signal.aborted, { limitMs: Infinity });
-        continue;
-      }
       if (retriedBy === 'same' && victim.isStopped) {
         await pause(LONGER_THAN_A_LOCK_MS);
         victim.continue();
