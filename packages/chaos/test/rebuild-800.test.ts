@@ -67,7 +67,7 @@ async function reporters(): Promise<() => Promise<void>> {
     fake.swarm.nodes.map(async (node) => {
       const engine = await Engine.connect({ ...fake.engine(node.name).address, registryUrl: REGISTRY, registryLogin: { username: 'vibe', password: 'x' } });
       const settings = { HOST_PROC: node.hostProc, BASE_IMAGE } as AgentParts['settings'];
-      return createNodeReporter({ engine, reports, settings, nodeId: node.id, disk: () => Promise.resolve({ totalBytes: 1e12, freeBytes: 9e11 }) } as unknown as AgentParts);
+      return createNodeReporter({ engine, store: under.parts.store, reports, settings, nodeId: node.id, disk: () => Promise.resolve({ totalBytes: 1e12, freeBytes: 9e11 }) } as unknown as AgentParts);
     }),
   );
   return async () => void (await Promise.all(all.map((report) => report())));

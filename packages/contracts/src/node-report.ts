@@ -64,8 +64,12 @@ export const serviceReportSchema = z.object({
 });
 export type ServiceReport = z.output<typeof serviceReportSchema>;
 
-/** What a manager's agent saw of the Swarm (`swarm:view`, expires). */
+/**
+ * What a manager's agent saw of the Swarm (`swarm:view`, expires). It was seen at `seen_at` or later, in ms of Redis' clock: a session that
+ * moved after that may be where the view does not know of. An agent of before this field was there does not say when: then it counts as old.
+ */
 export const swarmViewSchema = z.object({
+  seen_at: z.number().int().nonnegative().default(0),
   nodes: z.array(z.object({ node_id: z.string(), hostname: z.string(), role: z.enum(['manager', 'worker']), state: z.string(), availability: z.string() })),
   services: z.array(serviceReportSchema),
   secrets: z.array(z.object({ secret_id: z.string(), session_id: sessionIdSchema, gen: z.number().int() })),

@@ -5,7 +5,7 @@ import { isListening } from './listening-port';
 
 /** Makes the function that tells the others what this agent sees of its node, and on a manager what the Swarm looks like. */
 export function createNodeReporter(parts: AgentParts): () => Promise<void> {
-  const { engine, reports, settings, nodeId } = parts;
+  const { engine, store, reports, settings, nodeId } = parts;
   // A container keeps its first process for life: it is asked for once.
   let pids = new Map<string, number>();
 
@@ -32,7 +32,9 @@ export function createNodeReporter(parts: AgentParts): () => Promise<void> {
       images,
     });
     if (!info.isManager) return;
+    // Before the first look: whoever hangs between looking and telling must not make what it saw younger.
+    const seenAt = await store.now();
     const [nodes, services, secrets] = await Promise.all([engine.listNodes(), engine.listSessionServices(), engine.listSessionSecrets()]);
-    await reports.putSwarmView({ nodes, services, secrets });
+    await reports.putSwarmView({ seen_at: seenAt, nodes, services, secrets });
   };
 }

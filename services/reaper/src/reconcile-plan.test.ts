@@ -43,6 +43,12 @@ describe('the reconcile plan', () => {
       expect(steps({ record: record('waking', at), view })).toEqual([]);
     });
 
+    it('not by a view that may be older than its record: its node may have been down, come back, and have woken it since (I1)', () => {
+      const view = swarmView({ n1: 'down' }, { seen_at: 10 });
+      expect(steps({ record: record('running', { ...at, state_since: 9 }), view })).toEqual(lost(null));
+      for (const state_since of [10, 11]) expect(steps({ record: record('running', { ...at, state_since }), view })).toEqual([]);
+    });
+
     it('when its node left the Swarm, on two sightings', () => {
       expect(steps({ record: record('running', at), view: swarmView({}), reports: [] })).toEqual(lost(`node n1 ${id}`));
     });

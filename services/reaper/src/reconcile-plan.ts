@@ -62,7 +62,9 @@ function planLosses({ view, reports, records }: ReconcileSnapshot): Step[] {
     const lose = (why: string, sighting: string | null): Step[] => [{ kind: 'lose', with: { session_id: record.id, rev: record.rev }, why, sighting }];
     const node = nodes.get(record.node_id);
     if (!node) return lose('The session is lost: its node has left the Swarm.', `node ${record.node_id} ${record.id}`);
-    if (node.state === 'down') return lose(`The session is lost: its node ${node.hostname} went down.`, null);
+    // A node that was down when it was looked at may have come back since, and the session with it.
+    const isDown = node.state === 'down' && record.state_since < view.seen_at;
+    if (isDown) return lose(`The session is lost: its node ${node.hostname} went down.`, null);
     if (isToBeSaved(record)) return [];
     // Swarm takes all tasks off it: the session's, and the agent's who would have told.
     if (node.availability === 'drain' && !told.has(record.node_id)) return lose(`The session is lost: its node ${node.hostname} was drained.`, `drained ${record.id}`);

@@ -1,5 +1,6 @@
 import { newSessionId, snapshotTagOf } from '@vibe/contracts';
 import { CodedError } from '@vibe/platform';
+import { keys } from '@vibe/session-store';
 import { useRedis } from '@vibe/testkit';
 import type { Redis } from 'ioredis';
 import { container, createParts, digestOf, labelsOf, never, nodeReport, sessionIn, skipClock, swarmView } from '../test/reaper-under-test';
@@ -66,6 +67,23 @@ describe('a reconcile round', () => {
     await under.parts.reports.put(nodeReport('n1', { containers: [container(id, { container_id: 'c', state: 'exited' })] }));
     await reconcile(under.parts, never);
     expect(await under.parts.store.get(id)).toMatchObject({ state: 'lost', reason: 'The session is lost: its container ended.' });
+  });
+
+  it('loses a session on a node that is down only by a view that was seen after it came to run there (F14, I1)', async () => {
+    const { store, reports } = under.parts;
+    const seenAt = await store.now();
+    await skipClock(redis, 1);
+    const { id } = await sessionIn(store, 'running');
+    const ofAnOlderAgent = JSON.stringify({ ...swarmView({ n1: 'down' }), seen_at: undefined });
+    await redis.set(keys.swarmView, ofAnOlderAgent);
+    await reconcile(under.parts, never);
+    await reports.putSwarmView(swarmView({ n1: 'down' }, { seen_at: seenAt }));
+    await reconcile(under.parts, never);
+    expect(await store.get(id)).toMatchObject({ state: 'running' });
+    await skipClock(redis, 1);
+    await reports.putSwarmView(swarmView({ n1: 'down' }, { seen_at: await store.now() }));
+    await reconcile(under.parts, never);
+    expect(await store.get(id)).toMatchObject({ state: 'lost', reason: 'The session is lost: its node n1 went down.' });
   });
 });
 

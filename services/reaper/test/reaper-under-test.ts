@@ -102,8 +102,9 @@ export function nodeReport(nodeId: string, more: Partial<NodeReport> = {}): Node
   return { node_id: nodeId, hostname: nodeId, is_manager: false, memory_bytes: 64 * GIB, disk_total_bytes: 100, disk_free_bytes: 90, has_base_image: true, problems: [], containers: [], images: [], ...more };
 }
 
+/** Seen after any record of time 0 came to be what it is. */
 export function swarmView(nodes: Record<string, string>, more: Partial<SwarmView> = {}): SwarmView {
-  return { nodes: Object.entries(nodes).map(([node_id, state]) => ({ node_id, hostname: node_id, role: 'worker' as const, state, availability: 'active' })), services: [], secrets: [], ...more };
+  return { seen_at: 1, nodes: Object.entries(nodes).map(([node_id, state]) => ({ node_id, hostname: node_id, role: 'worker' as const, state, availability: 'active' })), services: [], secrets: [], ...more };
 }
 
 export function container(sessionId: string, more: Partial<ContainerReport> = {}): ContainerReport {

@@ -8,7 +8,7 @@ const node = (node_id: string, more: Partial<{ role: 'manager' | 'worker'; state
 const holding = (sessions: number) =>
   Array.from({ length: sessions }, (_, i) => ({ container_id: `c${i}`, session_id: newSessionId(), user_id: 'ann', name: 'x', created_at: 0, gen: 1, service_id: null, task_name: 't', state: 'running' as const, is_listening: true }));
 const free = (nodes: ReturnType<typeof node>[], reports: ReturnType<typeof nodeReport>[], some: Partial<Record<SessionState, number>> = {}) =>
-  capacityOf({ view: { nodes, services: [], secrets: [] }, reports, counts: counts(some), limits });
+  capacityOf({ view: { seen_at: 0, nodes, services: [], secrets: [] }, reports, counts: counts(some), limits });
 
 describe('the room for sessions', () => {
   it('is what nodes take less what has or will have a container, reported or not', () => {

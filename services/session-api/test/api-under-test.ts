@@ -135,6 +135,7 @@ export function nodeReport(nodeId: string, more: Partial<NodeReport> = {}): Node
 /** Makes the Swarm have these nodes with room. */
 export async function reportNodes(parts: ApiParts, reports: readonly NodeReport[]): Promise<void> {
   await parts.reports.putSwarmView({
+    seen_at: await parts.store.now(),
     nodes: reports.map((report) => ({ node_id: report.node_id, hostname: report.hostname, role: report.is_manager ? 'manager' : 'worker', state: 'ready', availability: 'active' })),
     services: [],
     secrets: [],
