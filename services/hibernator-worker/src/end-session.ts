@@ -86,13 +86,26 @@ async function dropUnpushed({ engine, store, epoch, nodeId }: AgentParts, sessio
 }
 
 /**
- * Removes a session's images from this node: all of them, one by digest, or one that was never pushed. For a session that is `deleting` it comes back
- * until its containers are gone too, and confirms.
- * @throws `rebuilding` while the records are put together
+ * Whether the registry lacks the snapshot of a session that is not going: then any image of it may be all there is (a registry that came back
+ * from an older backup). One that cannot be asked throws, and the image stays as well.
+ */
+async function mayBeTheLast({ store, epoch, registry }: AgentParts, sessionId: string): Promise<boolean> {
+  const record = await store.get(sessionId);
+  await epoch.require();
+  if (record?.snapshot_digest === undefined || record.state === 'deleting') return false;
+  return !(await registry.has(repositoryOf(sessionId), record.snapshot_digest));
+}
+
+/**
+ * Removes a session's images from this node: all of them, one by digest, or one that was never pushed; the latter two not while the registry
+ * lacks its snapshot. For a session that is `deleting` it comes back until its containers are gone too, and confirms.
+ * @throws `rebuilding` while the records are put together, and what the registry answers where it cannot say: the next reconcile asks again
  */
 export async function dropImages(parts: AgentParts, payload: PayloadOf<typeof nodeJobs.dropImage>, context: Pick<JobContext, 'job' | 'token'>): Promise<void> {
-  const { engine, store, epoch, queues, nodeId } = parts;
+  const { engine, store, epoch, queues, nodeId, logger } = parts;
   const { session_id, rev, digest, image_id } = payload;
+  const isOne = digest !== null || image_id !== undefined;
+  if (isOne && (await mayBeTheLast(parts, session_id))) return void logger.warn('an image is kept: the registry does not have the snapshot of its session', { session_id, digest, image_id });
   if (image_id !== undefined) return dropUnpushed(parts, session_id, image_id);
   if (digest === null) {
     const record = await store.get(session_id);

@@ -162,7 +162,7 @@ function planNode({ view, records, baseImage }: ReconcileSnapshot, report: NodeR
     .sort((a, b) => b.age_ms - a.age_ms)
     .slice(0, DROPS_PER_NODE_MAX);
   const spared = spare.map(({ session_id, digest, image_id }): Step => {
-    const why = `${isFull ? 'the disk is nearly full' : 'it is a day old'}, and ${digest === null ? 'it was never pushed' : 'the registry has it'}`;
+    const why = `${isFull ? 'the disk is nearly full' : 'it is a day old'}, and ${digest === null ? 'it was never pushed' : 'it was pushed'}`;
     return dropImage({ session_id, rev: records.get(session_id)?.rev ?? NO_RECORD_REV, node_id, digest, ...(digest === null ? { image_id } : {}) }, why, null);
   });
   return [...prepull, ...orphaned, ...spared];

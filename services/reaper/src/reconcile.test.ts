@@ -173,9 +173,9 @@ describe('registry care', () => {
     expect(await under.parts.store.get(gone.id)).toEqual(gone);
   });
 
-  it('takes no tag from a session whose snapshot is missing: an older one, back from a backup, may be all that is left (I2)', async () => {
-    const asleep = await sessionIn(under.parts.store, 'hibernated', { snapshot_digest: digestOf('f') });
-    under.shelf.put(digestOf('b'), labelsOf(asleep.id));
+  it.each(['hibernated', 'lost'] as const)('takes no tag from a session that is %s and whose snapshot is missing: an older one, back from a backup, may be all that is left (I2)', async (state) => {
+    const { id } = await sessionIn(under.parts.store, state, { snapshot_digest: digestOf('f') });
+    under.shelf.put(digestOf('b'), labelsOf(id));
     const round = inRounds();
     await round();
     await skipClock(redis, 60_000);

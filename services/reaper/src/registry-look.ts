@@ -5,7 +5,7 @@ import type { Droppable } from '@vibe/session-store';
 import { allAtOnce } from './all-at-once';
 import { readRecords } from './read-records';
 import type { ReaperParts } from './reaper-parts';
-import { type RegistrySnapshot, type SeenTag, judgeDroppable, needsSnapshot } from './registry-plan';
+import { type RegistrySnapshot, type SeenTag, judgeDroppable, restsOnSnapshot } from './registry-plan';
 import type { Step } from './reconcile-plan';
 
 const REQUESTS_AT_ONCE = 16;
@@ -38,7 +38,7 @@ export async function takeRegistrySnapshot(parts: Parts, signal: AbortSignal): P
   const droppable = await care.all();
 
   const named = new Map(tags.map(([id, found]) => [id, new Set(found.map(({ digest }) => digest))]));
-  const unseen = records.filter(({ id, state, snapshot_digest }) => needsSnapshot(state) && !unreadable.has(id) && !named.get(id)?.has(snapshot_digest ?? ''));
+  const unseen = records.filter((record) => restsOnSnapshot(record) && !unreadable.has(record.id) && !named.get(record.id)?.has(record.snapshot_digest ?? ''));
   const missing = await allAtOnce(unseen, atOnce, async ({ id, snapshot_digest }) => {
     if (snapshot_digest === undefined) return [id];
     // A snapshot is used by its digest: it may be there without any tag.

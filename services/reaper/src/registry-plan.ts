@@ -18,7 +18,7 @@ export interface RegistrySnapshot {
   readonly records: ReadonlyMap<string, SessionRecord>;
   /** What is going anyhow: attempts that may be under way, and what was replaced. */
   readonly droppable: readonly Droppable[];
-  /** Sessions whose snapshot the registry itself says it does not have. */
+  /** Sessions that sleep or are lost, and whose snapshot the registry itself says it does not have. */
   readonly missing: ReadonlySet<string>;
   /** Sessions of which the registry has something that it cannot read: they are not missing, and left alone. */
   readonly unreadable: ReadonlySet<string>;
@@ -57,6 +57,9 @@ function planUnrecorded(ids: readonly string[]): Step[] {
 
 /** True where a session is nothing but its snapshot. */
 export const needsSnapshot = (state: SessionRecord['state']): boolean => state === 'hibernated' || state === 'waking';
+
+/** True where a person may still want what the registry has of a session: there is no container that is more. */
+export const restsOnSnapshot = ({ state, snapshot_digest }: SessionRecord): boolean => needsSnapshot(state) || (state === 'lost' && snapshot_digest !== undefined);
 
 /** What happens to a reference that is due. `keep`: it is the session's own. `wait`: somebody may be at work on it. Pure. */
 export function judgeDroppable(droppable: Droppable, digest: string | null, record: SessionRecord | null): 'drop' | 'keep' | 'wait' {
