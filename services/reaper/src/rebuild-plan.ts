@@ -79,7 +79,8 @@ function gather({ reports, view, snapshots, records }: RebuildWitnesses): Map<st
 
 function adopt(id: string, evidence: Evidence, services: ReadonlySet<string>, witnesses: RebuildWitnesses): Adoption | null {
   const { containers, snapshot, record, nodes } = evidence;
-  const [terminal] = containers.filter((container) => isTerminal(container) || isSavable(container, services)).sort((a, b) => b.gen - a.gen || Number(isTerminal(b)) - Number(isTerminal(a)));
+  const isAlive = (container: ContainerReport): boolean => isTerminal(container, services);
+  const [terminal] = containers.filter((container) => isAlive(container) || isSavable(container, services)).sort((a, b) => b.gen - a.gen || Number(isAlive(b)) - Number(isAlive(a)));
   const isRetired = terminal !== undefined && isSuperseded(terminal, evidence, services);
   const isAwake = terminal !== undefined && !isRetired && terminal.gen >= (snapshot?.labels.gen ?? 0);
   const witness = isAwake ? terminal : snapshot?.labels;
@@ -146,7 +147,11 @@ function isSavable({ state, service_id }: ContainerReport, services: ReadonlySet
   return state === 'exited' && service_id !== null && services.has(service_id);
 }
 
-/** A frozen container counts: once its record says running, its agent thaws it. */
-function isTerminal({ state, is_listening }: ContainerReport): boolean {
-  return is_listening && (state === 'running' || state === 'paused');
+/**
+ * A frozen container counts: once its record says running, its agent thaws it. It need not listen, as long as its service is there: only
+ * what has been a terminal is ever frozen, so that its layer holds what was typed. One that runs and does not listen may never have been one.
+ */
+function isTerminal({ state, is_listening, service_id }: ContainerReport, services: ReadonlySet<string>): boolean {
+  if (state === 'paused') return is_listening || (service_id !== null && services.has(service_id));
+  return is_listening && state === 'running';
 }

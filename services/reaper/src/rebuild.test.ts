@@ -72,6 +72,16 @@ describe('a rebuild', () => {
     expect(await get()).toMatchObject({ state: 'running' });
   });
 
+  it('adopts a frozen container also where its terminal does not listen: only what has been a terminal is ever frozen (F20, I2)', async () => {
+    const [unsaved, removed] = [newSessionId(), newSessionId()];
+    under.shelf.put(digestOf('a'), labelsOf(id, { gen: 2 }));
+    const frozen = [container(id, { gen: 3 }), container(unsaved), container(removed)].map((one) => ({ ...one, state: 'paused' as const, is_listening: false }));
+    await seen({ containers: frozen }, [removed]);
+    await watch.look(never);
+    for (const session of [id, unsaved]) expect(await under.parts.store.get(session)).toMatchObject({ state: 'running', container_id: `c-${session}`, frozen_container: `c-${session}` });
+    expect(await under.parts.store.get(removed)).toBeNull();
+  });
+
   it('counts the generations of services and secrets as used up: none is started twice (I6)', async () => {
     under.shelf.put(digestOf('a'), labelsOf(id, { gen: 1 }));
     await under.parts.reports.putSwarmView(swarmView({ n1: 'ready' }, { services: [serviceOf(2)], secrets: [{ secret_id: 'k', session_id: id, gen: 3 }] }));
