@@ -1,11 +1,13 @@
-import { type SessionRecord, repositoryOf, stateTable } from '@vibe/contracts';
-import { readAudit } from '@vibe/session-store';
+import { type SessionRecord, repositoryOf, secretNameOf, serviceNameOf, stateTable } from '@vibe/contracts';
+import { type AuditEntry, readAudit } from '@vibe/session-store';
 import { downloadImage, mergeLayers } from '@vibe/testkit';
 import { BrokenPromise } from './broken';
 import { LOGIN, SESSIONS_PER_USER } from './installation';
 import type { Life, People } from './life';
+import { holdQuota } from './quota';
 import type { World } from './world';
 
+/** More than any history writes. */
 const AUDIT_MAX = 10_000;
 
 const isUp = (world: World): boolean => world.ground.redis.status === 'ready';
@@ -41,7 +43,9 @@ async function holdLife(life: Life, world: World): Promise<void> {
 /** What holds when everything is well again and nothing is under way: I1 to I8. */
 export async function holdAtRest(people: People, world: World): Promise<void> {
   for (const life of people.lives) await holdEnd(life, world);
-  await holdAudit(world);
+  const entries = (await readAudit(world.ground.redis, AUDIT_MAX)).reverse();
+  await holdAudit(entries, world);
+  await holdQuota(entries, world);
   await holdShelf(world);
 }
 
@@ -52,6 +56,8 @@ async function holdShelf(world: World): Promise<void> {
     const tags = [...(store.repository(repositoryOf(record.id))?.tags ?? [])];
     const strange = tags.filter(([, digest]) => digest !== record.snapshot_digest).map(([tag]) => tag);
     if (strange.length > 0) throw new BrokenPromise('orphans', `I5: the registry still has ${strange.join(', ')} of session ${record.id}, which is ${record.state}`);
+    // It could still be read by its digest, but a rebuild goes by tags.
+    if (record.state === 'hibernated' && tags.length === 0) throw new BrokenPromise('lost', `I5: the snapshot of session ${record.id} has no tag in the registry`);
   }
 }
 
@@ -71,7 +77,7 @@ async function holdEnd(life: Life, world: World): Promise<void> {
     case 'failed':
       if (record.reason === undefined) throw new BrokenPromise('broken', `I1: session ${life.id} is ${record.state} and does not say why`);
       if (life.wasOpen && life.excuse === null) throw new BrokenPromise('lost', `I1: session ${life.id} is ${record.state}: ${record.reason}`);
-      return;
+      return holdEmpty(life, record, world);
     case 'creating':
     case 'hibernating':
     case 'waking':
@@ -85,11 +91,25 @@ function holdRunning(life: Life, record: SessionRecord, world: World): void {
   const [only] = mine;
   if (!only || mine.length > 1 || only.container.id !== record.container_id) throw new BrokenPromise(life.excuse === null ? 'lost' : 'broken', `I1: session ${life.id} is running, and ${mine.length} containers of it live`);
   if (only.container.status !== 'running') throw new BrokenPromise('stuck', `I1: session ${life.id} is running, and its container is ${only.container.status}`);
+  holdServed(record, world);
   life.require(only.container.files);
 }
 
+/** I5, in the Swarm: what runs has the service that keeps it and the secret that its terminal was given, of its own generation. */
+function holdServed({ id, gen, service_id }: SessionRecord, world: World): void {
+  const { services, secrets } = world.fake.swarm;
+  const service = services.find(({ spec }) => spec.Name === serviceNameOf(id));
+  if (!service || service.id !== service_id) throw new BrokenPromise('broken', `I5: session ${id} is running, and its service is ${service ? 'not the one of its record' : 'gone'}`);
+  if (!secrets.some(({ name }) => name === secretNameOf(id, gen))) throw new BrokenPromise('broken', `I5: session ${id} is running, and its secret is gone`);
+}
+
+/** I1: what has no container by its record has none, not even one that ended. */
+function holdEmpty({ id }: Life, { state }: SessionRecord, world: World): void {
+  if (world.containersOf(id).length > 0) throw new BrokenPromise('orphans', `I1: session ${id} is ${state} and has a container`);
+}
+
 async function holdHibernated(life: Life, record: SessionRecord, world: World): Promise<void> {
-  if (world.containersOf(life.id).length > 0) throw new BrokenPromise('orphans', `I1: session ${life.id} is hibernated and has a container`);
+  holdEmpty(life, record, world);
   const source = { repository: repositoryOf(life.id), reference: record.snapshot_digest ?? '' };
   const image = await downloadImage({ url: world.ground.registry.url, login: LOGIN }, source).catch((error: unknown) => {
     throw new BrokenPromise(life.excuse === null ? 'lost' : 'broken', `I1: the snapshot of session ${life.id} is not in the registry: ${String(error)}`);
@@ -97,10 +117,10 @@ async function holdHibernated(life: Life, record: SessionRecord, world: World): 
   life.require(mergeLayers(image.layers));
 }
 
-/** I8: one entry a move. An adopted record begins a new chain. */
-async function holdAudit(world: World): Promise<void> {
+/** I8: one entry a move. An adopted record begins a new chain. @param entries the oldest first */
+async function holdAudit(entries: readonly AuditEntry[], world: World): Promise<void> {
   const last = new Map<string, { rev: number; state: string }>();
-  for (const { session, action, rev, from, to } of (await readAudit(world.ground.redis, AUDIT_MAX)).reverse()) {
+  for (const { session, action, rev, from, to } of entries) {
     const before = last.get(session);
     if (action === 'move' && before && (before.rev + 1 !== Number(rev) || before.state !== from)) {
       throw new BrokenPromise('broken', `I8: session ${session} went from ${before.state} (rev ${before.rev}) to ${to} (rev ${rev}) without an entry between`);

@@ -1,9 +1,10 @@
-import { newSessionId, repositoryOf } from '@vibe/contracts';
+import { newSessionId, repositoryOf, secretNameOf, serviceNameOf } from '@vibe/contracts';
 import { keys } from '@vibe/session-store';
 import type { Command } from '../src/commands/command';
-import { askSleep, create, type } from '../src/commands/user-commands';
+import { nodeDown, redisIsEmptied } from '../src/commands/fault-commands';
+import { askSleep, comeBack, create, type } from '../src/commands/user-commands';
 import { workSome } from '../src/commands/work-commands';
-import { SESSIONS_PER_USER, USERS, agentSettings } from '../src/installation';
+import { NODES, SESSIONS_PER_USER, USERS, agentSettings } from '../src/installation';
 import { holdAlways, holdAtRest, holdNothingLeft } from '../src/invariants';
 import { type Life, People, TYPED, WHOSE } from '../src/life';
 import { settle } from '../src/settle';
@@ -72,6 +73,34 @@ async function beyondQuota(userId: string): Promise<void> {
   for (let more = 0; more < SESSIONS_PER_USER; more += 1) await world.store.create({ id: newSessionId(), userId, name: 'more', baseImage: agentSettings.BASE_IMAGE, maxPerUser: 9, actor: 'by hand' });
 }
 
+/** Redis was emptied, and everything was put together again. */
+async function rebuilt(): Promise<void> {
+  await redisIsEmptied.run(people, world);
+  await settle(world);
+}
+
+/** Bob's session wakes, and both workers go down before its terminal listens. */
+async function nodesDownInAWake(): Promise<void> {
+  world.fake.swarm.startPlan = () => 'hangs';
+  for (const step of [comeBack(1, null), workSome(1)]) await step.run(people, world);
+  expect(await world.store.get(bob.id)).toMatchObject({ state: 'waking' });
+  expect(world.containersOf(bob.id)).toHaveLength(1);
+  for (const name of NODES) await nodeDown(name).run(people, world);
+}
+
+/** It is over, and says why, which is within the promises. */
+const over = (life: Life, state: 'lost' | 'failed') => (life.forgive('by hand'), write(life, { state, reason: 'by hand' }));
+
+function removeService(life: Life): void {
+  const { services } = world.fake.swarm;
+  services.splice(services.findIndex(({ spec }) => spec.Name === serviceNameOf(life.id)), 1);
+}
+
+function removeSecret(life: Life): void {
+  const { secrets } = world.fake.swarm;
+  secrets.splice(secrets.findIndex(({ name }) => name === secretNameOf(life.id, life.highestGen)), 1);
+}
+
 function keepTag(life: Life): void {
   ground.registry.store.repository(repositoryOf(life.id))?.tags.set('g9-r9-byhand', `sha256:${'9'.repeat(64)}`);
 }
@@ -97,7 +126,16 @@ const broken: readonly (readonly [what: string, harm: string, said: RegExp, byHa
   ['a session sleeps by its record while its container runs', 'lost', /^I2: .* runs on/, () => write(ann, { state: 'hibernated' })],
   ['a sleeping session still has a container', 'orphans', /^I1: .* is hibernated and has a container/, () => (unheard(ann).container.pause(), write(ann, { state: 'hibernated' }))],
   ['a session has two live containers', 'broken', /^I3: .* 2 live containers/, () => twice(ann)],
+  ['a session is lost and its container stays', 'orphans', /^I1: .* is lost and has a container/, () => over(ann, 'lost')],
+  ['a session failed and its container stays', 'orphans', /^I1: .* is failed and has a container/, () => over(ann, 'failed')],
+  ['a session is lost with the node on which it was waking', 'lost', /^I1: .* is lost: so it is/, async () => (await nodesDownInAWake(), await write(bob, { state: 'lost', reason: 'so it is' }))],
   ['a user has more than the quota', 'broken', /^I4: ann holds 3 sessions/, () => beyondQuota(ANN)],
+  ['a user is given more than the quota after a rebuild', 'broken', /^I4: ann was given session .* and held 2 already/, async () => (await rebuilt(), await beyondQuota(ANN))],
+  ['the quota does not count a session that a rebuild brought back', 'broken', /^I4: the quota does not count user:ann:sessions/, async () => (await rebuilt(), await ground.redis.del(keys.userSessions(ANN)))],
+  ['the quota counts a session that is no more', 'broken', /^I4: the quota counts what has no record: user:bob:sessions/, () => ground.redis.sadd(keys.userSessions(BOB), newSessionId())],
+  ['a running session has no service', 'broken', /^I5: .* its service is gone/, () => removeService(ann)],
+  ['a running session has no secret', 'broken', /^I5: .* its secret is gone/, () => removeSecret(ann)],
+  ['a snapshot has no tag', 'lost', /^I5: the snapshot of session .* has no tag/, () => ground.registry.store.repository(repositoryOf(bob.id))?.tags.clear()],
   ['the registry keeps what no record names', 'orphans', /^I5: the registry still has g9/, () => keepTag(bob)],
   ['a generation goes back', 'broken', /^I6: .* went back from generation 5 to 1/, () => ann.opens(5)],
   ['a session holds the secret of another', 'broken', /^I7: .* holds the secret of/, () => containerOf(ann).container.write(WHOSE, bob.id)],

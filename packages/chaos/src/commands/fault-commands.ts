@@ -15,6 +15,9 @@ const isUnknown = (record: SessionRecord | null, container: FakeContainer): bool
 
 const MINUTE_MS = 60_000;
 
+/** Its terminal never opened, or its snapshot is proven: nothing is lost with a container of it. */
+const isUnopened = (record: SessionRecord | null, world: World): boolean => !world.isRedisDoubtful && (record?.state === 'waking' || record?.state === 'hibernated');
+
 const workersOnly = (name: NodeName): boolean => name !== 'manager';
 
 /**
@@ -23,10 +26,9 @@ const workersOnly = (name: NodeName): boolean => name !== 'manager';
  */
 async function endContainer(world: World, life: Life, container: FakeContainer): Promise<void> {
   const record = await world.store.get(life.id);
-  const isUnopened = !world.isRedisDoubtful && (record?.state === 'waking' || record?.state === 'hibernated');
-  const isSafe = container.status === 'paused' || isUnopened;
+  const isSafe = container.status === 'paused' || isUnopened(record, world);
   if (!isSafe) life.forgive('its container ended');
-  else if (!isUnopened && isUnknown(record, container)) life.forgive(UNKNOWN_FREEZE);
+  else if (!isUnopened(record, world) && isUnknown(record, container)) life.forgive(UNKNOWN_FREEZE);
   container.end();
 }
 
@@ -51,10 +53,12 @@ export const engineRestarts = (name: NodeName): Command =>
     }
   });
 
+/** A node takes what is frozen there along; what sleeps or wakes has its snapshot. */
 async function forgiveOn(people: People, world: World, name: NodeName): Promise<void> {
   const here = (life: Life): boolean => world.containersOf(life.id).some(({ node }) => node.name === name);
   for (const life of people.lives.filter(here)) {
-    if ((await world.store.get(life.id))?.state !== 'hibernated') life.forgive('its node went down');
+    const record = await world.store.get(life.id);
+    if (record?.state !== 'hibernated' && !isUnopened(record, world)) life.forgive('its node went down');
   }
 }
 
