@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type Scene, badPush, brokenHandler, brokenRound, endsFrozen, lateHandler, lateReaper, quickReturn } from './commands/race-commands';
+import { type Scene, badPush, brokenHandler, brokenRound, endsFrozen, forgetfulReaper, lateHandler, lateReaper, quickReturn, takenOver } from './commands/race-commands';
 import * as faults from './commands/fault-commands';
 import * as users from './commands/user-commands';
 import * as works from './commands/work-commands';
@@ -66,6 +66,8 @@ const scene: fc.Arbitrary<Scene> = fc.oneof(
   { weight: 1, arbitrary: endsFrozen },
   { weight: 1, arbitrary: badPush },
   { weight: 1, arbitrary: quickReturn },
+  { weight: 1, arbitrary: takenOver },
+  { weight: 1, arbitrary: forgetfulReaper },
 );
 
 /** Random histories: the same seed gives the same ones. A failing one is made shorter scene by scene. */

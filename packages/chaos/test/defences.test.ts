@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { runChaos } from '../src/chaos-run';
-import { type Scene, badPush, forgetfulReaper, lateHandler, quickReturn } from '../src/commands/race-commands';
+import { type Scene, badPush, forgetfulReaper, lateHandler, quickReturn, takenOver } from '../src/commands/race-commands';
 import * as faults from '../src/commands/fault-commands';
 import * as users from '../src/commands/user-commands';
 import * as works from '../src/commands/work-commands';
@@ -15,21 +15,6 @@ const CYCLES = 150;
 /** The end of a life that was put to sleep, however far it came. */
 const settled: Scene = [works.workSome(4)];
 const several = (scene: fc.Arbitrary<Scene>): fc.Arbitrary<Scene> => fc.array(scene, { minLength: 1, maxLength: 3 }).map((scenes) => [...scenes.flat(), ...settled]);
-
-/** An agent hangs near its commit point; another one of its node thaws for the user who came back, and puts to sleep again. */
-const takenOver = fc
-  .integer({ min: 15, max: 26 })
-  .map((call): Scene => [
-    faults.secondAgent('worker1'),
-    faults.secondAgent('worker2'),
-    users.askSleep(0, null),
-    works.workOn(0, { call, fate: 'stalls' }),
-    users.comeBack(0, null),
-    users.type(0),
-    users.askSleep(0, null),
-    works.wakeStalled,
-    ...settled,
-  ]);
 
 /** For each defence, the histories that it is there for: the model finds the loss among them when it is taken out. */
 const aimedAt: Readonly<Record<Defence, fc.Arbitrary<Scene>>> = {

@@ -125,3 +125,18 @@ export const badPush: fc.Arbitrary<Scene> = fc
 export const quickReturn: fc.Arbitrary<Scene> = fc
   .record({ n: fc.nat({ max: 2 }), pick: fc.nat({ max: 3 }) })
   .map(({ n, pick }) => [users.askSleep(n, null), works.workOn(n, null), users.comeBack(n, null), works.work(pick, null), works.workSome(3), users.type(n)]);
+
+/** An agent hangs near its commit point; another one of its node thaws for the user who came back, and puts to sleep again. */
+export const takenOver: fc.Arbitrary<Scene> = fc
+  .record({ n: fc.nat({ max: 1 }), call: fc.integer({ min: 15, max: 26 }) })
+  .map(({ n, call }) => [
+    faults.secondAgent('worker1'),
+    faults.secondAgent('worker2'),
+    users.askSleep(n, null),
+    works.workOn(n, { call, fate: 'stalls' }),
+    users.comeBack(n, null),
+    users.type(n),
+    users.askSleep(n, null),
+    works.wakeStalled,
+    works.workSome(4),
+  ]);
