@@ -13,7 +13,7 @@ const SHRINK_LIMIT_MS = 120_000;
 export interface Failure {
   readonly harm: Harm;
   readonly message: string;
-  /** With these two the same history comes again: `chaos --seed … --path …`. */
+  /** With these two the same history comes again: `chaos --chunk-seed … --path …`. */
   readonly seed: number;
   readonly path: string;
   /** What happened, a line a command. */
@@ -23,7 +23,7 @@ export interface Failure {
 export interface RunOptions {
   readonly seed: number;
   readonly cycles: number;
-  /** Runs this one history alone. */
+  /** Runs this one history alone, as it is. */
   readonly path?: string;
   readonly weaken?: Weakening;
   /** Other histories than everything there is. */
@@ -37,7 +37,7 @@ const harmOf = (error: unknown): Harm => (error instanceof BrokenPromise ? error
 
 /** Runs random histories of one seed until all are done or one breaks a promise, which is then made as short as it goes. */
 export async function runChaos(ground: Ground, options: RunOptions): Promise<Failure | null> {
-  const { seed, cycles, path, weaken, of = histories(), onCycle, isShrunk = true } = options;
+  const { seed, cycles, path, weaken, of = histories(), onCycle, isShrunk = path === undefined } = options;
   const property = fc.asyncProperty(of, (history) => runHistory(ground, history, { ...(weaken ? { weaken } : {}), ...(onCycle ? { onFaults: onCycle } : {}) }));
   const found = await fc.check(property, { seed, numRuns: cycles, endOnFailure: true, ...(path === undefined ? {} : { path }) });
   if (!found.failed) return null;
