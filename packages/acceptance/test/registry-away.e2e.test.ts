@@ -3,6 +3,8 @@ import { report, useLab } from './lab-fixture';
 
 const REGISTRY = 'vibe-state_registry';
 const TOLD_MS = 120_000;
+/** Enough that a push lasts longer than it takes to hear of it and kill the registry. */
+const MEGABYTES = 300;
 
 describe('while the registry is away', () => {
   const fixture = useLab();
@@ -39,5 +41,42 @@ describe('while the registry is away', () => {
     await person.sleep(awake.id);
     expect(await person.runIn(asleep.id, 'sha256sum data.bin | cut -c1-64')).toBe(hash);
     expect(await person.runIn(awake.id, 'cat note.txt')).toBe('kept');
+  });
+
+  it('and it is killed in the middle of a push, the session goes on or sleeps later with all it had; what the registry gives out is whole (F9)', async () => {
+    const { lab } = fixture;
+    const person = await fixture.signIn('pushing');
+    const { id } = await person.create();
+    const terminal = await person.openTerminal(id);
+    const hash = await terminal.run(`head -c ${MEGABYTES}M /dev/urandom > ~/big.bin; sha256sum < ~/big.bin`, { withinMs: 60_000 });
+    const pid = await terminal.run('echo $$');
+    const { node } = await lab.containerOf(id);
+
+    const killInMidPush = async (): Promise<void> => {
+      await person.api.hibernate(id);
+      await person.events.until(id, 'it is pushed', ({ session }) => session?.step === 'pushing', { withinMs: 60_000 });
+      await lab.shell('manager', 'docker kill "$(docker ps --quiet --filter "label=com.docker.swarm.service.name=$1")"', REGISTRY);
+      expect(person.events.latest(id)?.session?.step).toBe('pushing');
+    };
+    await killInMidPush();
+    await scaleTo(0);
+    const killedAt = performance.now();
+    await person.events.until(id, 'it goes on running and says why', ({ session }) => session?.state === 'running' && session.reason !== null, { withinMs: TOLD_MS });
+    report(`thawed ${((performance.now() - killedAt) / 1_000).toFixed(1)} s after the registry was killed in mid-push and stayed away`);
+    expect(await terminal.run('echo $$; sha256sum < ~/big.bin')).toBe(`${pid}\n${hash}`);
+    await scaleTo(1);
+    await eventually('the registry is there', isThere, { withinMs: TOLD_MS });
+
+    // Where Swarm starts it again at once, the Engine may push on, and the attempt come to its end.
+    await killInMidPush();
+    const { session } = await person.events.until(id, 'the attempt has ended', ({ session: seen }) => seen?.state === 'running' || seen?.state === 'hibernated', { withinMs: TOLD_MS });
+    report(`${session?.state ?? 'removed'} after it was killed in mid-push and started again`);
+    await eventually('the registry is there', isThere, { withinMs: TOLD_MS });
+    if (session?.state === 'running') await person.sleep(id);
+
+    // Another node has nothing of it: all it wakes with comes from the registry.
+    const woken = await lab.withoutNewcomers(node, () => person.runIn(id, 'sha256sum < ~/big.bin'));
+    expect(woken).toBe(hash);
+    expect((await lab.containerOf(id)).node).not.toBe(node);
   });
 });
