@@ -28,10 +28,18 @@ export class SnapshotCare {
     await this.redis.zadd(keys.droppable, at, `${sessionId} ${tag}`);
   }
 
-  /** What is due to be dropped. */
+  /** What is due to be dropped, the longest due first. */
   async due(limit: number): Promise<Droppable[]> {
     const members = (await runScript(this.redis, due, [keys.droppable], ['0', String(limit)])) as string[];
     return members.map(droppableOf);
+  }
+
+  /** Puts what is due behind everything else that is: whoever looks at the first few comes to all of it in turn. Safe to repeat. */
+  async putBehind(droppables: readonly Droppable[]): Promise<void> {
+    if (droppables.length === 0) return;
+    const at = Number(await runScript(this.redis, now, [], []));
+    // Only what is still there: what was settled or kept meanwhile stays out.
+    await this.redis.zadd(keys.droppable, 'XX', ...droppables.flatMap(({ session_id, reference }) => [at, `${session_id} ${reference}`]));
   }
 
   /** Everything that may go sooner or later. */

@@ -5,7 +5,7 @@ import { useRedis } from '@vibe/testkit';
 import type { Redis } from 'ioredis';
 import { container, createParts, digestOf, labelsOf, never, nodeReport, sessionIn, skipClock, swarmView } from '../test/reaper-under-test';
 import { reconcile } from './reconcile';
-import { RegistryCare } from './registry-care';
+import { DROPS_MAX, RegistryCare } from './registry-care';
 
 let redis: Redis;
 let under: ReturnType<typeof createParts>;
@@ -113,6 +113,28 @@ describe('registry care', () => {
     await parts.store.move({ id, rev, to: 'running', actor: 'test' });
     await care();
     expect(shelf.images.size).toBe(0);
+  });
+
+  it.each(['wait for a hibernation', 'cannot be read'])('comes to what is due behind more than it looks at in a round, when all of those %s', async (which) => {
+    const { shelf, parts } = under;
+    const isRead = which !== 'cannot be read';
+    const { id, rev } = await sessionIn(parts.store, isRead ? 'hibernating' : 'running');
+    for (let n = 0; n <= DROPS_MAX; n += 1) await parts.care.expectTag(id, snapshotTagOf(1, rev, String(n).padStart(8, 'a')), 0);
+    const { resolve } = shelf;
+    shelf.resolve = async (repository, reference) => {
+      if (!isRead && repository.includes(id)) throw new CodedError('registry_unreachable', 'the registry answers 500', { details: { status: 500 }, retryable: true });
+      return resolve(repository, reference);
+    };
+    const other = await sessionIn(parts.store, 'running');
+    await skipClock(redis, 1_000);
+    await parts.care.expectTag(other.id, shelf.put(digestOf('b'), labelsOf(other.id, { rev: 9 })), 0);
+    await skipClock(redis, 1_000);
+    const round = inRounds();
+    expect(await round()).toMatchObject({ dropped: 0 });
+    await skipClock(redis, 1_000);
+    expect(await round()).toMatchObject({ dropped: 1 });
+    expect(shelf.images.size).toBe(0);
+    expect(await parts.care.all()).toHaveLength(DROPS_MAX + 1);
   });
 
   it('keeps what is due while the registry is away', async () => {

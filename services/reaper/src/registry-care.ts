@@ -44,6 +44,8 @@ async function dropDue(parts: ReaperParts, signal: AbortSignal): Promise<TickSta
   const { care, logger } = parts;
   let dropped = 0;
   const due = await care.due(DROPS_MAX);
+  // What has to wait, or fails, stays due: first in line for ever, two hundred of one session would hide everybody else's.
+  await care.putBehind(due);
   const failed = await oneByOne(due, { signal, logger, failure: 'a snapshot could not be dropped from the registry', fieldsOf: (droppable) => ({ ...droppable }) }, async (droppable) => {
     const step = await planDroppable(parts, droppable);
     if (step === 'wait') return;
