@@ -18,7 +18,8 @@ const timestamp = z.iso.datetime();
 
 /**
  * A session as the API shows it. `sleeps_at` is set while it runs (when the idle clock ends), `expires_at` while something
- * will delete it (asleep, failed, lost). `idle.reason`: what was last seen of its use.
+ * will delete it (asleep, failed, lost). `idle.reason`: what was last seen of its use. `may_lack`: what may be missing in it, one
+ * sentence.
  */
 export const sessionSchema = z.object({
   id: z.string(),
@@ -35,6 +36,7 @@ export const sessionSchema = z.object({
   hibernate_reason: z.enum(hibernateReasons).nullable(),
   retry_after: timestamp.nullable(),
   reason: z.string().nullable(),
+  may_lack: z.string().nullable(),
   snapshot_bytes: z.number().int().nullable(),
   terminal_url: z.string(),
 });

@@ -23,7 +23,8 @@ export const hibernateReasons = ['idle', 'asked', 'ended'] as const;
  * apply is absent. `nodes` are the nodes that ever held this session's data since it was made; `missing_since` is the
  * first of consecutive looks on which the registry itself said that the snapshot is not there. `failures` counts attempts to sleep or
  * wake that failed in a row; `retry_after` is when the next one makes sense. `frozen_container` is a container that was frozen and
- * has not been thawed since: should it end, its layer still holds all there is.
+ * has not been thawed since: should it end, its layer still holds all there is. `may_lack` says what may be missing in it since a
+ * rebuild; every move keeps it until the next snapshot.
  */
 export const sessionRecordSchema = z.object({
   id: sessionIdSchema,
@@ -54,6 +55,7 @@ export const sessionRecordSchema = z.object({
   retry_after: time.optional(),
   failures: z.coerce.number().int().nonnegative().default(0),
   reason: optionalText,
+  may_lack: optionalText,
 });
 
 export type SessionRecord = z.output<typeof sessionRecordSchema>;

@@ -127,6 +127,7 @@ function blank(id: string): ApiSession {
     hibernate_reason: null,
     retry_after: null,
     reason: null,
+    may_lack: null,
     snapshot_bytes: null,
     terminal_url: `/terminal/${id}`,
     expires_at: null,

@@ -23,6 +23,10 @@ it('passes the service’s reasons on as sentences', () => {
   expect(lines({ reason: 'It could not be put to sleep.', retry_after: iso(40_000) })).toContain('It could not be put to sleep. Next try in 40 s.');
 });
 
+it.each(['hibernated', 'waking', 'running', 'hibernating'] as const)('says what may be missing in a session that is %s', (state) => {
+  expect(lines({ state, may_lack: 'what was done here may be missing' })).toContain('What was done here may be missing.');
+});
+
 it('never lets anybody hope for lost data', () => {
   expect(lines({ state: 'lost', reason: 'its machine died' })).toContain('Its machine died. Its data is gone and cannot be brought back.');
   expect(lines({ state: 'failed', reason: null })).toContain('It never held any data.');

@@ -87,6 +87,11 @@ export function sleepReasonWords(session: ApiSession): string {
   return session.hibernate_reason === null ? '' : `because ${sleepReasons[session.hibernate_reason]}`;
 }
 
+/** What may be missing in it, one sentence; empty when it is as it was left. */
+export function lackWords(session: ApiSession): string {
+  return sentence(session.may_lack ?? '');
+}
+
 /** Everything a person should know about a session, a few sentences in order of weight. `now` in ms. */
 export function sessionLines(session: ApiSession, now: number): string[] {
   return linesOf(session, now).filter((line) => line !== '');
@@ -97,16 +102,17 @@ function linesOf(session: ApiSession, now: number): string[] {
   const working = `${session.step === null ? 'Under way' : stepWords(session.step)} … ${durationWords(now - since)}`;
   switch (session.state) {
     case 'creating':
-    case 'waking':
     case 'deleting':
       return [working];
+    case 'waking':
+      return [working, lackWords(session)];
     case 'running':
-      return [useWords(session, now), sleepsWords(session, now), stayedAwake(session, now)];
+      return [useWords(session, now), sleepsWords(session, now), stayedAwake(session, now), lackWords(session)];
     case 'hibernating':
-      return [working, sleepLine(session)];
+      return [working, sleepLine(session), lackWords(session)];
     case 'hibernated': {
       const size = session.snapshot_bytes === null ? '' : `, ${bytesWords(session.snapshot_bytes)} stored`;
-      return [`Asleep since ${clockWords(since, now)}${size}.`, sentence(session.reason ?? ''), expiresWords(session, now)];
+      return [`Asleep since ${clockWords(since, now)}${size}.`, sentence(session.reason ?? ''), lackWords(session), expiresWords(session, now)];
     }
     case 'lost':
       return [sentence(session.reason ?? 'Its container or its machine died'), 'Its data is gone and cannot be brought back.', expiresWords(session, now)];

@@ -48,6 +48,15 @@ it('a wake that is between two machines still is a wake', () => {
   expect(see({ ...newVisit, session: { ...session, reason: 'no image' }, isWanted: true, retryAt: NOW + 4_100 })).toMatchObject({ name: 'retrying', lines: ['No image.', 'Trying again in 5 s, while you look at this page.'] });
 });
 
+it('a wake of which something may be missing says so, and does not promise that all is as it was left', () => {
+  const session = sessionWith({ state: 'waking', may_lack: 'what was done here may be missing' });
+  const lines = see({ ...newVisit, session })?.lines.join(' ');
+  expect(lines).toContain('What was done here may be missing.');
+  expect(lines).not.toContain('as you left them');
+  expect(see({ ...newVisit, session: sessionWith({ state: 'waking' }) })?.lines.join(' ')).toContain('as you left them');
+  for (const isWanted of [false, true]) expect(see({ ...newVisit, isWanted, session: { ...session, state: 'hibernated' } })?.lines).toContain('What was done here may be missing.');
+});
+
 it('a session that somebody else woke waits for a key', () => {
   expect(see({ ...live, terminal: { ...terminal, generation: 1 } })).toMatchObject({ name: 'elsewhere', hint: 'Press a key or click to go on here' });
 });

@@ -1,6 +1,6 @@
 import type { ApiSession } from '@vibe/contracts';
 import { bytesWords, clockWords } from './relative-time';
-import { expiresWords, sentence, sleepReasonWords } from './session-text';
+import { expiresWords, lackWords, sentence, sleepReasonWords } from './session-text';
 import { trailLines, type StepLine, type StepTrail } from './step-trail';
 import type { SocketStatus } from './ttyd-client';
 import { isLive, type Visit } from './visit';
@@ -51,7 +51,7 @@ export function screenOf(sight: Sight): Screen {
     case 'creating':
       return card('starting', 'Starting your terminal', { steps, isWorking: true });
     case 'waking':
-      return card('waking', 'Waking up', { steps, lines: ['Files, screen, directories and history come back as you left them. Programs that ran do not.'], isWorking: true });
+      return card('waking', 'Waking up', { steps, lines: [wakeWords(session), lackWords(session)], isWorking: true });
     case 'running':
       return running(sight);
     case 'hibernating':
@@ -65,6 +65,11 @@ export function screenOf(sight: Sight): Screen {
     case 'deleting':
       return card('deleting', 'Being deleted', { lines: ['Its data is erased from every machine. This cannot be stopped.'], isWorking: true, way: 'sessions' });
   }
+}
+
+function wakeWords(session: ApiSession): string {
+  const asWhen = lackWords(session) === '' ? 'as you left them' : 'as they were when it last fell asleep';
+  return `Files, screen, directories and history come back ${asWhen}. Programs that ran do not.`;
 }
 
 function unknown(visit: Visit, now: number): Card {
@@ -106,13 +111,13 @@ function sleeping(visit: Visit, session: ApiSession, steps: readonly StepLine[])
 function asleep(visit: Visit, session: ApiSession, now: number): Card {
   // Asked and not refused: the service moves it on in a moment, or starts it anew on another machine.
   const isBetween = visit.isWanted && visit.failure === null && session.reason === null;
-  if (visit.isAsking || isBetween) return card('waking', 'Waking up', { isWorking: true });
+  if (visit.isAsking || isBetween) return card('waking', 'Waking up', { lines: [lackWords(session)], isWorking: true });
   if (visit.retryAt !== null) return retrying(visit, now, 'It did not wake up', session.reason ?? '');
   const why = sleepReasonWords(session);
   const size = session.snapshot_bytes === null ? '' : ` ${bytesWords(session.snapshot_bytes)} are stored.`;
   const since = `Since ${clockWords(Date.parse(session.state_since), now)}${why === '' ? '' : `, ${why}`}.${size}`;
   const failure = visit.failure?.message ?? session.reason ?? '';
-  return card('asleep', 'Asleep', { lines: [since, sentence(failure), expiresWords(session, now)], hint: 'Press a key or click to wake it', way: 'sessions' });
+  return card('asleep', 'Asleep', { lines: [since, sentence(failure), lackWords(session), expiresWords(session, now)], hint: 'Press a key or click to wake it', way: 'sessions' });
 }
 
 function retrying(visit: Visit, now: number, title: string, reason: string): Card {

@@ -26,6 +26,7 @@ export function sessionWith(fields: Partial<ApiSession> = {}): ApiSession {
     hibernate_reason: null,
     retry_after: null,
     reason: null,
+    may_lack: null,
     snapshot_bytes: null,
     terminal_url: `https://localhost/terminal/${ID}`,
     ...fields,

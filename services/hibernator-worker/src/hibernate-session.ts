@@ -170,6 +170,7 @@ async function commitPoint(parts: AgentParts, record: SessionRecord, snapshot: {
       failures: null,
       retry_after: null,
       missing_since: null,
+      may_lack: null,
     },
   });
   if (moved.outcome === 'stale') throw new MovedOn('the record moved before the commit point');

@@ -33,11 +33,13 @@ describe('putting a session to sleep', () => {
   it('ends with a proven snapshot that carries session, user, generation and time as labels, and with no container, service or secret', async () => {
     const { record, container } = await agents.running();
     container.type('typed before the sleep');
+    await agents.store.progress({ id: record.id, rev: record.rev, set: { may_lack: 'of an older snapshot' } });
     await agents.claimSleep(record);
     await agents.drain();
     const asleep = await agents.until(record.id, 'hibernated');
     expect(asleep).toMatchObject({ gen: 1, snapshot_rev: 3, failures: 0 });
     expect(asleep).not.toHaveProperty('container_id');
+    expect(asleep).not.toHaveProperty('may_lack');
     expect(await agents.tagsOf(record.id)).toEqual([expect.stringMatching(/^g1-r3-/)]);
     const seen = await agents.agent('manager').parts.registry.inspectSnapshot(`vibe-session-${record.id}`, asleep.snapshot_digest!);
     expect(seen.labels).toMatchObject({ session_id: record.id, user_id: 'ann', gen: 1, rev: 3, container_id: container.id });

@@ -24,7 +24,7 @@ export interface RebuildWitnesses {
 /** A snapshot that is overdue by its age is kept so long all the same: its user could not know. */
 const EXPIRY_GRACE_MS = 60 * 60_000;
 
-const MAY_LACK = 'A machine was down when the list of sessions was put together again: what was done here since it last slept may be missing';
+const MAY_LACK = 'A machine was down or drained when the list of sessions was put together again: what was done here since it last slept may be missing';
 
 interface Evidence {
   readonly containers: (ContainerReport & { readonly node_id: string })[];
@@ -42,7 +42,7 @@ interface Evidence {
 /**
  * Which sessions are adopted, and as what: a container beats a snapshot of its generation, a higher generation wins;
  * images on nodes never count. A record stays as it is when it knows of a later generation than any witness, or that the
- * session is over. Pure.
+ * session is over; not one of a wake whose terminal nobody can tell of. Pure.
  */
 export function planAdoptions(witnesses: RebuildWitnesses): Adoption[] {
   const services = new Set(witnesses.view.services.map(({ service_id }) => service_id));
@@ -85,7 +85,11 @@ function adopt(id: string, evidence: Evidence, services: ReadonlySet<string>, wi
   const isAwake = terminal !== undefined && !isRetired && terminal.gen >= (snapshot?.labels.gen ?? 0);
   const witness = isAwake ? terminal : snapshot?.labels;
   if (!witness || !userIdSchema.safeParse(witness.user_id).success) return null;
-  if (record && (record.state === 'deleting' || record.state === 'lost' || record.state === 'failed' || record.gen > witness.gen)) return null;
+  if (record && (record.state === 'deleting' || record.state === 'lost' || record.state === 'failed')) return null;
+  const lacks = mayLack(evidence, witnesses);
+  // A wake that may have ended since, in a terminal that nobody can tell of: left as it is, it would go back to the snapshot without a word.
+  const isLostWake = record?.state === 'waking' && !isAwake && lacks && evidence.servedGen >= record.gen;
+  if (record && record.gen > witness.gen && !isLostWake) return null;
 
   const { nowMs, hibernatedTtlMs, baseImage } = witnesses;
   const shared = {
@@ -99,6 +103,8 @@ function adopt(id: string, evidence: Evidence, services: ReadonlySet<string>, wi
     name: record?.name ?? witness.name,
     base_image: record?.base_image ?? baseImage,
     ...(snapshot ? { snapshot_digest: snapshot.digest, snapshot_bytes: snapshot.bytes, snapshot_rev: snapshot.labels.rev } : {}),
+    // As long as it is this snapshot that the session came back from.
+    ...(record?.may_lack !== undefined && record.snapshot_digest === snapshot?.digest ? { may_lack: record.may_lack } : {}),
   };
   if (isAwake) {
     const { gen, node_id, container_id, task_name, service_id, state } = terminal;
@@ -115,7 +121,7 @@ function adopt(id: string, evidence: Evidence, services: ReadonlySet<string>, wi
       ...fields,
       gen: Math.max(snapshot.highestGen, ...containers.map(({ gen }) => gen), ...evidence.gens),
       ...(evidence.holder === null ? {} : { node_id: evidence.holder }),
-      ...(mayLack(evidence, witnesses.view) ? { reason: MAY_LACK } : {}),
+      ...(lacks ? { may_lack: MAY_LACK } : {}),
     },
   };
 }
@@ -124,8 +130,9 @@ function adopt(id: string, evidence: Evidence, services: ReadonlySet<string>, wi
  * The snapshot's generation or a later one still has a service, its container is on none of the nodes that told, and some could not
  * tell: a snapshot of the same generation may be of an attempt that was called off.
  */
-function mayLack({ containers, snapshot, servedGen }: Evidence, { nodes }: SwarmView): boolean {
-  return nodes.some(({ state }) => state === 'down') && servedGen >= (snapshot?.labels.gen ?? 0) && !containers.some(({ gen }) => gen === servedGen);
+function mayLack({ containers, snapshot, servedGen }: Evidence, { reports, view }: RebuildWitnesses): boolean {
+  const told = new Set(reports.map(({ node_id }) => node_id));
+  return view.nodes.some(({ node_id, state }) => state === 'down' || !told.has(node_id)) && servedGen >= (snapshot?.labels.gen ?? 0) && !containers.some(({ gen }) => gen === servedGen);
 }
 
 /**

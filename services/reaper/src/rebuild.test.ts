@@ -88,15 +88,44 @@ describe('a rebuild', () => {
     await under.parts.reports.put(nodeReport('n1'));
     expect(await watch.look(never)).toBe(true);
     expect(await get()).toMatchObject({ state: 'hibernated', gen: 3 });
-    expect((await get())?.reason).toBeUndefined();
+    expect((await get())?.may_lack).toBeUndefined();
   });
 
-  it.each([1, 2])('says so when generation %i may have run on, past its snapshot, on a node that is down', async (gen) => {
+  it.each([
+    [1, 'down', 'active'],
+    [2, 'down', 'active'],
+    [2, 'ready', 'drain'],
+  ])('says so when generation %i may have run on, past its snapshot, on a node that is %s (%s)', async (gen, state, availability) => {
     under.shelf.put(digestOf('a'), labelsOf(id, { gen: 1 }));
-    await under.parts.reports.putSwarmView(swarmView({ n1: 'ready', n2: 'down' }, { services: [serviceOf(gen)] }));
+    const view = swarmView({ n1: 'ready', n2: state }, { services: [serviceOf(gen)] });
+    await under.parts.reports.putSwarmView({ ...view, nodes: view.nodes.map((node) => (node.node_id === 'n2' ? { ...node, availability } : node)) });
     await under.parts.reports.put(nodeReport('n1'));
     expect(await watch.look(never)).toBe(true);
-    expect(await get()).toMatchObject({ state: 'hibernated', gen, snapshot_digest: digestOf('a'), reason: expect.stringContaining('may be missing') as string });
+    expect(await get()).toMatchObject({ state: 'hibernated', gen, snapshot_digest: digestOf('a'), may_lack: expect.stringContaining('may be missing') as string });
+  });
+
+  it('goes on saying so when the session wakes, and when Redis goes back once more, until its next snapshot', async () => {
+    const { store, epoch, reports } = under.parts;
+    under.shelf.put(digestOf('a'), labelsOf(id, { gen: 1 }));
+    await reports.putSwarmView(swarmView({ n1: 'ready', n2: 'down' }, { services: [serviceOf(1)] }));
+    await reports.put(nodeReport('n1'));
+    await watch.look(never);
+    for (const to of ['waking', 'running'] as const) await store.move({ id, rev: (await get())?.rev ?? 0, to, actor: 'test', set: { gen: 2 } });
+    expect((await get())?.may_lack).toContain('may be missing');
+
+    await epoch.close();
+    await watch.look(never);
+    await seen({ containers: [container(id, { gen: 2 })] });
+    expect(await watch.look(never)).toBe(true);
+    expect((await get())?.may_lack).toContain('may be missing');
+
+    await epoch.close();
+    await watch.look(never);
+    under.shelf.put(digestOf('b'), labelsOf(id, { gen: 2, rev: 9_000_000_000 }));
+    await seen({});
+    expect(await watch.look(never)).toBe(true);
+    expect(await get()).toMatchObject({ state: 'hibernated', snapshot_digest: digestOf('b') });
+    expect((await get())?.may_lack).toBeUndefined();
   });
 
   it('adopts a snapshot as asleep, as old as its labels say', async () => {

@@ -57,6 +57,20 @@ describe('a Redis that was rewound', () => {
     expect(await store.get(cutOff)).toMatchObject({ state: 'running' });
   });
 
+  it('is not believed of a wake that may have ended since on a node that is down: what was done there may be missing, and its page says so', async () => {
+    const { store, epoch, reports } = under.parts;
+    await epoch.open();
+    const waking = await sessionIn(store, 'waking');
+    await epoch.close();
+    await watch.look(never);
+    under.shelf.put(digestOf('d'), labelsOf(waking.id, { gen: 1 }));
+    const service = { service_id: 's2', session_id: waking.id, user_id: 'ann', name: 'one', created_at: 1, gen: 2, image: 'i' };
+    await reports.putSwarmView(swarmView({ n1: 'ready', n2: 'down' }, { services: [service] }));
+    await reports.put(nodeReport('n1'));
+    expect(await watch.look(never)).toBe(true);
+    expect(await store.get(waking.id)).toMatchObject({ state: 'hibernated', gen: 2, may_lack: expect.stringContaining('may be missing') as string });
+  });
+
   it('believes no report from before, also when it goes back once more in the middle of the rebuild and somebody else notices (F19)', async () => {
     const { store, epoch, reports } = under.parts;
     const retired = newSessionId();

@@ -29,6 +29,11 @@ describe('a session as it is shown', () => {
     expect(view({ hibernate_reason: 'idle', retry_after: 7 }, { nowMs: 7 })).toMatchObject({ hibernate_reason: null, retry_after: null });
   });
 
+  it('tells what may be missing, in whatever state it is', () => {
+    for (const state of ['hibernated', 'waking', 'running'] as const) expect(view({ state, may_lack: 'the last hour' }, { nowMs: 0 }).may_lack).toBe('the last hour');
+    expect(view({}, { nowMs: 0 }).may_lack).toBeNull();
+  });
+
   it('has the address of its page at the public host', () => {
     expect(view({}, { nowMs: 0 }).terminal_url).toBe(`https://localhost:8443/terminal/${id}`);
   });

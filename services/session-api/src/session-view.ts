@@ -33,6 +33,7 @@ export function viewOf(record: SessionRecord, at: { nowMs: number; deadlineAt: n
     hibernate_reason: sleeping.has(record.state) ? (record.hibernate_reason ?? null) : null,
     retry_after: record.retry_after !== undefined && record.retry_after > at.nowMs ? iso(record.retry_after) : null,
     reason: record.reason ?? null,
+    may_lack: record.may_lack ?? null,
     snapshot_bytes: record.snapshot_bytes ?? null,
     terminal_url: `${originOf(settings.VIBE_PUBLIC_HOST)}/terminal/${record.id}`,
   };
