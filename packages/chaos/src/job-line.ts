@@ -23,6 +23,12 @@ export class JobLine {
     return Promise.resolve();
   }
 
+  obliterate(queue: string): Promise<void> {
+    this.waiting = this.waiting.filter((job) => job.queue !== queue);
+    this.taken = this.taken.filter((job) => job.queue !== queue);
+    return Promise.resolve();
+  }
+
   get length(): number {
     return this.waiting.length;
   }

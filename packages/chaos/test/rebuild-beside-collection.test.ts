@@ -23,7 +23,7 @@ function reaper(): EpochWatch {
   const { parts } = createParts(agents.redis);
   const { registry, settings } = agents.agent('manager').parts;
   const { BASE_IMAGE, REGISTRY_URL } = settings;
-  return new EpochWatch({ ...parts, settings: { ...parts.settings, BASE_IMAGE, REGISTRY_URL }, registry, queues: agents.line });
+  return new EpochWatch({ ...parts, settings: { ...parts.settings, BASE_IMAGE, REGISTRY_URL }, registry, queues: { ...parts.queues, add: (...job) => agents.line.add(...job) } });
 }
 
 /** A session that sleeps, while the collector runs on a registry that is read-only. */

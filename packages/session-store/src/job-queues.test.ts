@@ -32,6 +32,26 @@ describe('the queues', () => {
       impatient.disconnect();
     }
   });
+
+  it('are taken away with all that is in them, and are there again with the next job: also for those who had them open before', async () => {
+    const [queues, others] = [new JobQueues(redis), new JobQueues(redis)];
+    const done: string[] = [];
+    const handlers = { prepull: async ({ image }: { image: string }) => void done.push(image) };
+    try {
+      for (const image of ['one', 'two']) await others.add('left', nodeJobs.prepull, { image });
+      await queues.obliterate('left');
+      expect(await redis.keys('bull:left:*')).toEqual([]);
+      await queues.obliterate('left');
+      expect(await redis.keys('bull:left:*')).toEqual([]);
+      for (const [index, of] of [others, queues].entries()) await of.add('left', nodeJobs.prepull, { image: `back ${index}` });
+      const worker = createJobWorker({ queueName: 'left', catalog: { prepull: nodeJobs.prepull }, handlers, connection: redis, signal: new AbortController().signal });
+      await new Promise<void>((drained) => worker.once('drained', drained));
+      await worker.close();
+      expect(done.sort()).toEqual(['back 0', 'back 1']);
+    } finally {
+      await Promise.all([queues.close(), others.close()]);
+    }
+  });
 });
 
 describe('a worker', () => {

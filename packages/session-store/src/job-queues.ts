@@ -48,6 +48,14 @@ export class JobQueues {
     await (await this.ready(queueName)).add(name, data, opts);
   }
 
+  /** Takes a queue away, with every job that is in it or taken from it: for one that nobody serves any more. The next add makes it anew. Safe to repeat. */
+  async obliterate(name: string): Promise<void> {
+    const queue = await this.ready(name);
+    await queue.obliterate({ force: true });
+    this.open.delete(name);
+    await queue.close();
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.open.values()].map((queue) => queue.close()));
   }

@@ -23,6 +23,16 @@ export class NodeReports {
     return texts.flatMap((text) => (text === null ? [] : [nodeReportSchema.parse(JSON.parse(text))]));
   }
 
+  /** The ids of all nodes that ever reported and were not forgotten. */
+  async everSeen(): Promise<string[]> {
+    return this.redis.smembers(keys.nodes);
+  }
+
+  /** Forgets that this node ever was: its next report brings it back. Safe to repeat. */
+  async forget(nodeId: string): Promise<void> {
+    await this.redis.srem(keys.nodes, nodeId);
+  }
+
   /** Forgets every report and the view: whatever is there afterwards was seen after this moment. */
   async clear(): Promise<void> {
     const ids = await this.redis.smembers(keys.nodes);

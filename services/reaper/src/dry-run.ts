@@ -60,6 +60,7 @@ const names: Record<StepKind, string> = {
   retire: 'remove service, secret',
   dropImage: 'remove images',
   dropContainer: 'remove container',
+  forgetNode: 'remove queue',
   prepull: 'pull base image',
   eraseRepository: 'erase repository',
   dropTag: 'drop tag',

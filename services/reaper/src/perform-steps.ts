@@ -23,6 +23,11 @@ const executors: Executors = {
   retire: ({ queues }, args) => queues.add(SWARM_QUEUE, swarmJobs.retire, args),
   dropImage: ({ queues }, { node_id, ...payload }) => queues.add(nodeQueueOf(node_id), nodeJobs.dropImage, payload),
   dropContainer: ({ queues }, { node_id, ...payload }) => queues.add(nodeQueueOf(node_id), nodeJobs.dropContainer, payload),
+  forgetNode: async ({ queues, reports }, { node_id }) => {
+    // Its name last: a round that breaks off is repeated.
+    await queues.obliterate(nodeQueueOf(node_id));
+    await reports.forget(node_id);
+  },
   prepull: ({ queues }, { node_id, image }) => queues.add(nodeQueueOf(node_id), nodeJobs.prepull, { image }),
   eraseRepository: ({ registry }, { session_id }) => registry.deleteRepository(repositoryOf(session_id)),
   dropTag: ({ care }, { session_id, tag }) => care.expectTag(session_id, tag, 0),

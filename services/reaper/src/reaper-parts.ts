@@ -15,7 +15,7 @@ export interface ReaperParts {
   readonly reports: NodeReports;
   readonly care: SnapshotCare;
   readonly collection: RegistryCollection;
-  readonly queues: Pick<JobQueues, 'add'>;
+  readonly queues: Pick<JobQueues, 'add' | 'obliterate'>;
   readonly registry: SnapshotShelf;
   readonly metrics: ReaperMetrics;
   readonly logger: Logger;

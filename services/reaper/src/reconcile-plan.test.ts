@@ -13,7 +13,7 @@ const service = (gen: number) => ({ service_id: `s${gen}`, session_id: id, user_
 const secret = (gen: number) => ({ secret_id: `x${gen}`, session_id: id, gen });
 
 const plan = (more: Partial<ReconcileSnapshot> & { record?: SessionRecord }) =>
-  planReconcile({ view: swarmView({ n1: 'ready' }), reports: [nodeReport('n1')], baseImage: 'base', records: new Map(more.record ? [[id, more.record]] : []), ...more });
+  planReconcile({ view: swarmView({ n1: 'ready' }), reports: [nodeReport('n1')], nodesEverSeen: [], baseImage: 'base', records: new Map(more.record ? [[id, more.record]] : []), ...more });
 /** The plan without its sentences. */
 const steps = (more: Parameters<typeof plan>[0]) => plan(more).map(({ kind, with: args, sighting }) => [kind, args, sighting]);
 

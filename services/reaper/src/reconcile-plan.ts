@@ -4,6 +4,8 @@ import { type NodeReport, type SessionRecord, type SwarmView, mayOwnContainer, s
 export interface ReconcileSnapshot {
   readonly view: SwarmView;
   readonly reports: readonly NodeReport[];
+  /** The ids of all nodes that ever reported, those that have left among them. */
+  readonly nodesEverSeen: readonly string[];
   readonly records: ReadonlyMap<string, SessionRecord>;
   readonly baseImage: string;
 }
@@ -18,6 +20,8 @@ export interface StepArguments {
   readonly dropImage: { readonly session_id: string; readonly rev: number; readonly node_id: string; readonly digest: string | null; readonly image_id?: string };
   /** A container of one node that has no service. */
   readonly dropContainer: { readonly session_id: string; readonly node_id: string; readonly container_id: string };
+  /** A node that has left the Swarm: its queue, which nobody serves any more, and its name. */
+  readonly forgetNode: { readonly node_id: string };
   readonly prepull: { readonly node_id: string; readonly image: string };
   /** All that the registry has of a session. */
   readonly eraseRepository: { readonly session_id: string };
@@ -49,7 +53,7 @@ const DROPS_PER_NODE_MAX = 20;
 
 /** What must be done so that nodes and Swarm are as the records say; `[]` means that they are. Pure. */
 export function planReconcile(snapshot: ReconcileSnapshot): Step[] {
-  return [...planLosses(snapshot), ...planAbsences(snapshot), ...planSilence(snapshot), ...planRetirements(snapshot), ...planContainers(snapshot), ...snapshot.reports.flatMap((report) => planNode(snapshot, report))];
+  return [...planLosses(snapshot), ...planAbsences(snapshot), ...planSilence(snapshot), ...planRetirements(snapshot), ...planContainers(snapshot), ...planFarewells(snapshot), ...snapshot.reports.flatMap((report) => planNode(snapshot, report))];
 }
 
 /** Sessions whose container ended or whose node went away. A container that is merely absent from a list is the agent's to look into. */
@@ -114,6 +118,14 @@ function planContainers({ view, reports, records }: ReconcileSnapshot): Step[] {
       return [{ kind: 'dropContainer', with: { session_id, node_id, container_id }, why, sighting: `container ${container_id}` }];
     }),
   );
+}
+
+/** Nodes that the Swarm does not list any more and that no agent tells of: their jobs would wait for ever. */
+function planFarewells({ view, reports, nodesEverSeen }: ReconcileSnapshot): Step[] {
+  const there = new Set([...view.nodes, ...reports].map(({ node_id }) => node_id));
+  return nodesEverSeen
+    .filter((node_id) => !there.has(node_id))
+    .map((node_id) => ({ kind: 'forgetNode', with: { node_id }, why: 'queue: its node has left the Swarm', sighting: `left ${node_id}` }));
 }
 
 /** Services and secrets that no record wants. The record decides; without one it takes two sightings. */

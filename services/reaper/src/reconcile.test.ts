@@ -1,4 +1,4 @@
-import { newSessionId, snapshotTagOf } from '@vibe/contracts';
+import { newSessionId, nodeJobs, snapshotTagOf } from '@vibe/contracts';
 import { CodedError } from '@vibe/platform';
 import { keys } from '@vibe/session-store';
 import { useRedis } from '@vibe/testkit';
@@ -47,6 +47,24 @@ describe('a reconcile round', () => {
     await skipClock(redis, 2_000);
     await reconcile(under.parts, never);
     expect(under.added).toEqual([{ queueName: 'node-n1', name: 'drop-container', payload: { session_id: id, container_id: 'abc' } }]);
+  });
+
+  it('takes away the queue of a node that has left the Swarm, on the second sighting, and its name with it', async () => {
+    const { parts, added } = under;
+    for (const node of ['n1', 'n2', 'n3', 'n4']) await parts.reports.put(nodeReport(node));
+    await redis.del(keys.node('n2'), keys.node('n3'));
+    // n2 is down, n3 has left, n4 is not listed and its agent still tells.
+    await parts.reports.putSwarmView(swarmView({ n1: 'ready', n2: 'down' }));
+    for (const node of ['n2', 'n3', 'n4']) await parts.queues.add(`node-${node}`, nodeJobs.prepull, { image: 'any' });
+    await reconcile(parts, never);
+    await skipClock(redis, 60_000);
+    await redis.del(keys.swarmView);
+    await reconcile(parts, never);
+    expect(added.map(({ queueName }) => queueName)).toEqual(['node-n2', 'node-n3', 'node-n4']);
+    await parts.reports.putSwarmView(swarmView({ n1: 'ready', n2: 'down' }));
+    await reconcile(parts, never);
+    expect(added.map(({ queueName }) => queueName)).toEqual(['node-n2', 'node-n4']);
+    expect((await parts.reports.everSeen()).sort()).toEqual(['n1', 'n2', 'n4']);
   });
 
   it('raises an alarm for a node that is ready and of which no agent tells, on the second sighting', async () => {

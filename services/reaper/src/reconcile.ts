@@ -8,7 +8,7 @@ import type { TickStats } from './tick-stats';
 /** Reads what nodes, Swarm and records say; null while no manager has told of the Swarm lately: then nothing is decided. A session whose record cannot be read is not in it. */
 export async function takeReconcileSnapshot(parts: Pick<ReaperParts, 'store' | 'reports' | 'settings' | 'logger'>): Promise<ReconcileSnapshot | null> {
   const { store, reports, settings } = parts;
-  const [view, nodeReports] = await Promise.all([reports.swarmView(), reports.all()]);
+  const [view, nodeReports, nodesEverSeen] = await Promise.all([reports.swarmView(), reports.all(), reports.everSeen()]);
   if (!view) return null;
   const ids = new Set([
     ...view.services.map(({ session_id }) => session_id),
@@ -22,6 +22,7 @@ export async function takeReconcileSnapshot(parts: Pick<ReaperParts, 'store' | '
   return {
     view: { ...view, services: view.services.filter(isSeen), secrets: view.secrets.filter(isSeen) },
     reports: nodeReports.map((report) => ({ ...report, containers: report.containers.filter(isSeen), images: report.images.filter(isSeen) })),
+    nodesEverSeen,
     records: new Map(records.map((record) => [record.id, record])),
     baseImage: settings.BASE_IMAGE,
   };

@@ -85,6 +85,9 @@ export function createParts(redis: Redis): { parts: ReaperParts; shelf: ShelfInM
       add: async (queueName, job, payload) => {
         added.push({ queueName, name: job.name, payload });
       },
+      obliterate: async (queueName) => {
+        for (let at = added.length - 1; at >= 0; at -= 1) if (added[at]?.queueName === queueName) added.splice(at, 1);
+      },
     },
     registry: shelf,
     metrics: createReaperMetrics({ registry: new Registry(), countSessions: () => store.counts() }),
