@@ -205,7 +205,9 @@ describe('putting a session to sleep', () => {
 
   it('is not kept awake by an idle clock that still has its frozen container on the list (F24)', async () => {
     const { record, container, lookAgain } = await idle();
-    await agents.claimSleep(record, 'idle');
+    const { id, rev } = await agents.claimSleep(record, 'idle');
+    // An attempt that froze it in time was interrupted.
+    await agents.store.progress({ id, rev, set: { step: 'committing', frozen_container: container.id } });
     container.pause();
     await lookAgain();
     await agents.drain();
