@@ -23,6 +23,7 @@ export async function holdAlways(people: People, world: World): Promise<void> {
 }
 
 async function holdLife(life: Life, world: World): Promise<void> {
+  life.hearTheEnd();
   const all = world.containersOf(life.id);
   const tasks = new Set(world.fake.swarm.tasks.map(({ containerId }) => containerId));
   const live = all.filter(({ container, node }) => container.isAlive && node.state === 'ready' && tasks.has(container.id));
@@ -35,8 +36,8 @@ async function holdLife(life: Life, world: World): Promise<void> {
     if (record?.state === 'hibernated' && record.gen === gen && gen === life.highestGen && !world.isRedisDoubtful && life.excuse === null) {
       throw new BrokenPromise('lost', `I2: session ${life.id} is hibernated, and its container of generation ${gen} runs on: what is typed into it is acknowledged and gone`);
     }
-    if (record?.state === 'running' && record.gen === gen) life.opens(gen);
-    if (gen === life.highestGen && life.wasOpen && record?.state !== 'waking') life.hear(container);
+    if (record?.state === 'running' && record.gen === gen) life.opens(gen, container);
+    if (container === life.tab && record?.state !== 'waking') life.hear(container);
   }
 }
 

@@ -18,6 +18,8 @@ export class Life {
   wasOpen = false;
   /** The highest generation that ever ran. */
   highestGen = 0;
+  /** The container that its open tab is connected to: a late start may make another one of the same generation, which nobody sees. */
+  tab: FakeContainer | null = null;
   private lines = 0;
 
   constructor(
@@ -38,14 +40,20 @@ export class Life {
     this.acknowledged = linesOf(container.files);
   }
 
+  /** What its tab was still told by a container that was not frozen in time, while that was killed. */
+  hearTheEnd(): void {
+    this.acknowledged.push(...(this.tab?.toldAtTheEnd.splice(0) ?? []));
+  }
+
   /** From here on its data may be gone; the first reason is kept, but for the one that ends when its user comes back. */
   forgive(reason: string): void {
     if (this.excuse === null || this.excuse === EXPIRED) this.excuse = reason;
   }
 
-  /** Its terminal is open, at this generation: whoever expired is back in time. */
-  opens(gen: number): void {
+  /** Its terminal is open, at this generation and in this container: whoever expired is back in time. */
+  opens(gen: number, tab: FakeContainer): void {
     this.wasOpen = true;
+    this.tab = tab;
     this.highestGen = Math.max(this.highestGen, gen);
     if (this.excuse === EXPIRED) this.excuse = null;
   }

@@ -34,9 +34,8 @@ export const type = (n: number): Command =>
     const life = people.life(n);
     if (!life) return;
     const reachable = world.containersOf(life.id).filter(({ container, node }) => container.isAlive && node.state === 'ready');
-    // Only a terminal that was open has a tab, and a tab stays with the generation it was opened for.
-    const tab = reachable.find(({ container }) => Number(container.labels['vibe.gen']) === life.highestGen);
-    if (tab && life.wasOpen) life.type(tab.container);
+    // Only a terminal that was open has a tab, and a tab stays with the container it was opened for.
+    if (reachable.some(({ container }) => container === life.tab)) life.type(life.tab);
   });
 
 export const comeBack = (n: number, fault: Fault | null): Command =>
