@@ -35,7 +35,8 @@ export const type = (n: number): Command =>
     if (!life) return;
     const reachable = world.containersOf(life.id).filter(({ container, node }) => container.isAlive && node.state === 'ready');
     // Only a terminal that was open has a tab, and a tab stays with the container it was opened for.
-    if (reachable.some(({ container }) => container === life.tab)) life.type(life.tab);
+    const tab = reachable.find(({ container }) => container === life.tab);
+    if (tab) life.type(tab.container);
   });
 
 export const comeBack = (n: number, fault: Fault | null): Command =>
