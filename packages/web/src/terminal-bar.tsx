@@ -30,7 +30,7 @@ export function TerminalBar({ session, feed, now, onSleep }: Props) {
       {session !== null && <span class={`state tone-${stateWords(session.state).tone}`}>{stateWords(session.state).label}</span>}
       <span class="when">
         {wrong !== '' && <span class="stale" role="alert">{wrong} </span>}
-        {session?.state === 'running' && lackWords(session) !== '' && <span class="stale" title={lackWords(session)}>May lack<span class="long"> some</span> work </span>}
+        {session?.state === 'running' && lackWords(session) !== '' && <><span class="stale" title={lackWords(session)}>May lack<span class="long"> some</span> work</span> · </>}
         {feed.kind === 'lost' ? <span class="stale" title="The session’s state and times may be old">Not connected</span> : session?.state === 'running' && <Sleeps session={session} now={now} />}
       </span>
       {session?.state === 'running' && <button type="button" class="button" title="Freeze it as it is and store it" onClick={() => void sleep()}>Sleep</button>}
