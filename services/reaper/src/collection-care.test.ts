@@ -1,8 +1,6 @@
 import { newCollectionRun, swarmJobs } from '@vibe/contracts';
 import type { Collection } from '@vibe/session-store';
-import { useRedis } from '@vibe/testkit';
-import type { Redis } from 'ioredis';
-import { createParts, never, nodeReport, sessionIn, skipClock } from '../test/reaper-under-test';
+import { createParts, never, nodeReport, sessionIn, skipClock, useReaper } from '../test/reaper-under-test';
 import { askForCollection, endText } from './collect-command';
 import { careForCollection } from './collection-care';
 import { sweepIdle } from './idle-sweep';
@@ -10,15 +8,7 @@ import { createTickHandlers } from './ticks';
 
 const HOUR = 3_600_000;
 
-let redis: Redis;
-let under: ReturnType<typeof createParts>;
-
-useRedis(async (given) => {
-  redis = given;
-  under = createParts(redis);
-  await under.parts.epoch.open();
-  await under.parts.reports.put(nodeReport('n1'));
-});
+const under = useReaper(({ parts }) => parts.reports.put(nodeReport('n1')));
 
 const begin = () => under.parts.collection.begin({ run: newCollectionRun(), step: 'draining', limitMs: HOUR }) as Promise<Collection>;
 const end = async (at: Collection, freed_bytes = 3 * 1024 ** 2) => {
@@ -30,10 +20,10 @@ const asked = () => under.added.filter(({ name }) => name === swarmJobs.collect.
 describe("the care for the registry's collection", () => {
   it('asks for one so many hours after the last, not right after Redis was emptied, and never when it is told so', async () => {
     expect(await careForCollection(under.parts)).toEqual({ collections: 0 });
-    await skipClock(redis, 23 * HOUR);
+    await skipClock(under.redis, 23 * HOUR);
     await careForCollection(under.parts);
     expect(asked()).toEqual([]);
-    await skipClock(redis, HOUR);
+    await skipClock(under.redis, HOUR);
     await careForCollection({ ...under.parts, settings: { ...under.parts.settings, REGISTRY_COLLECT_HOURS: 0 } });
     expect(asked()).toEqual([]);
     expect(await careForCollection(under.parts)).toEqual({ collections: 1 });
@@ -50,7 +40,7 @@ describe("the care for the registry's collection", () => {
     const raise = jest.spyOn(under.parts.metrics, 'raise');
     await careForCollection(under.parts);
     expect(raise).not.toHaveBeenCalled();
-    await skipClock(redis, 2 * HOUR);
+    await skipClock(under.redis, 2 * HOUR);
     await careForCollection(under.parts);
     expect(raise).toHaveBeenCalledWith('collection_overdue');
   });
@@ -58,10 +48,10 @@ describe("the care for the registry's collection", () => {
   it('raises it as well when the registry is not made writable, long before the deadline of what went before', async () => {
     const raise = jest.spyOn(under.parts.metrics, 'raise');
     await under.parts.collection.advance(await begin(), 'opening', { set: { outcome: 'collected' } });
-    await skipClock(redis, 299_000);
+    await skipClock(under.redis, 299_000);
     await careForCollection(under.parts);
     expect(raise).not.toHaveBeenCalled();
-    await skipClock(redis, 2_000);
+    await skipClock(under.redis, 2_000);
     await careForCollection(under.parts);
     expect(raise.mock.calls).toEqual([['collection_overdue']]);
   });
@@ -75,7 +65,7 @@ describe("the care for the registry's collection", () => {
       const opening = await under.parts.collection.advance(await begin(), 'opening', { set: { outcome } });
       await under.parts.collection.end(opening as Collection);
       await careForCollection(under.parts);
-      const afterARestart = createParts(redis).parts;
+      const afterARestart = createParts(under.redis).parts;
       await careForCollection({ ...afterARestart, metrics: under.parts.metrics });
       expect(raise.mock.calls).toEqual(Array(times).fill(['collection_failed']));
     }
@@ -95,7 +85,7 @@ describe("the care for the registry's collection", () => {
 
   it('leaves idle sessions to a later sweep (F10)', async () => {
     const { id, gen } = await sessionIn(under.parts.store, 'running');
-    await skipClock(redis, 3 * HOUR);
+    await skipClock(under.redis, 3 * HOUR);
     await under.parts.store.looked({ id, gen });
     const at = await begin();
     expect(await sweepIdle(under.parts, never)).toEqual({ idle: 1, claimed: 0, failed: 0 });

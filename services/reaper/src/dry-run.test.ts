@@ -1,21 +1,13 @@
 import { newCollectionRun, newSessionId } from '@vibe/contracts';
 import { keys } from '@vibe/session-store';
-import { useRedis } from '@vibe/testkit';
-import type { Redis } from 'ioredis';
-import { container, createParts, digestOf, labelsOf, never, nodeReport, sessionIn, skipClock, swarmView } from '../test/reaper-under-test';
+import { container, digestOf, labelsOf, never, nodeReport, sessionIn, skipClock, swarmView, useReaper } from '../test/reaper-under-test';
 import { dryRunJson, dryRunLines, takeDryRun } from './dry-run';
 import { reconcile } from './reconcile';
 import { RegistryCare } from './registry-care';
 
-let redis: Redis;
-let under: ReturnType<typeof createParts>;
-
-useRedis(async (given) => {
-  redis = given;
-  under = createParts(redis);
-  await under.parts.epoch.open();
-  await under.parts.reports.putSwarmView(swarmView({ n1: 'ready' }));
-  await under.parts.reports.put(nodeReport('n1'));
+const under = useReaper(async ({ parts }) => {
+  await parts.reports.putSwarmView(swarmView({ n1: 'ready' }));
+  await parts.reports.put(nodeReport('n1'));
 });
 
 const dryRun = () => takeDryRun(under.parts, never);
@@ -42,15 +34,15 @@ describe('the dry run of reconciling', () => {
     expect(first.steps.map(({ step }) => step.kind).sort()).toEqual(['dropContainer', 'dropImage', 'dropTag', 'eraseRepository', 'retire', 'retire']);
     expect(first.steps.map(({ seenForMs }) => seenForMs)).toEqual(Array(6).fill(0));
     // Looking is not a sighting.
-    expect(await redis.exists(keys.sightings)).toBe(0);
+    expect(await under.redis.exists(keys.sightings)).toBe(0);
     expect(under.added).toEqual([]);
 
     const care = new RegistryCare();
     await reconcile(parts, never);
     await care.round(parts, never);
-    await skipClock(redis, 25_000);
+    await skipClock(under.redis, 25_000);
     expect(dryRunLines(await dryRun())).toEqual(expect.arrayContaining([expect.stringMatching(/^waits: seen for 25 s {2}erase repository .*its session has no record +session /), expect.stringContaining('6 in all, 0 of them now')]));
-    await skipClock(redis, 35_000);
+    await skipClock(under.redis, 35_000);
     const ripe = dryRunJson(await dryRun()).map((line) => JSON.parse(line) as { when: string; why: string; seen_for_ms: number });
     expect(ripe.map(({ when }) => when)).toEqual(Array(6).fill('now'));
     for (const { why, seen_for_ms } of ripe) expect([why.length > 0, seen_for_ms >= 60_000]).toEqual([true, true]);
@@ -97,7 +89,7 @@ describe('the dry run of reconciling', () => {
 
   it('says what it could not look at', async () => {
     under.shelf.isDown = true;
-    await redis.del(keys.swarmView);
+    await under.redis.del(keys.swarmView);
     expect((await dryRun()).leftOut).toEqual([expect.stringContaining('no manager has told'), expect.stringContaining('the registry could not be read (the registry does not answer)')]);
     expect(dryRunLines(await dryRun())).toEqual([]);
     under.shelf.isDown = false;

@@ -1,24 +1,15 @@
 import type { SessionRecord } from '@vibe/contracts';
-import { useRedis } from '@vibe/testkit';
-import type { Redis } from 'ioredis';
-import { createParts, digestOf, never, sessionIn, skipClock } from '../test/reaper-under-test';
+import { digestOf, never, sessionIn, skipClock, useReaper } from '../test/reaper-under-test';
 import { watchDeadlines } from './deadlines';
 
 const WEEK_MS = 7 * 24 * 3_600_000;
 
-let redis: Redis;
-let under: ReturnType<typeof createParts>;
-
-useRedis(async (given) => {
-  redis = given;
-  under = createParts(redis);
-  await under.parts.epoch.open();
-});
+const under = useReaper();
 
 /** A session that has slept for a week and a second. */
 async function overdue(): Promise<SessionRecord> {
   const record = await sessionIn(under.parts.store, 'hibernated');
-  await skipClock(redis, WEEK_MS + 1_000);
+  await skipClock(under.redis, WEEK_MS + 1_000);
   return record;
 }
 

@@ -1,20 +1,11 @@
 import { newSessionId, nodeJobs, snapshotTagOf } from '@vibe/contracts';
 import { CodedError } from '@vibe/platform';
 import { keys } from '@vibe/session-store';
-import { useRedis } from '@vibe/testkit';
-import type { Redis } from 'ioredis';
-import { container, createParts, digestOf, labelsOf, never, nodeReport, sessionIn, skipClock, swarmView } from '../test/reaper-under-test';
+import { container, digestOf, labelsOf, never, nodeReport, sessionIn, skipClock, swarmView, useReaper } from '../test/reaper-under-test';
 import { reconcile } from './reconcile';
 import { DROPS_MAX, RegistryCare } from './registry-care';
 
-let redis: Redis;
-let under: ReturnType<typeof createParts>;
-
-useRedis(async (given) => {
-  redis = given;
-  under = createParts(redis);
-  await under.parts.epoch.open();
-});
+const under = useReaper();
 
 describe('a reconcile round', () => {
   it('decides nothing while no manager tells of the Swarm', async () => {
@@ -28,10 +19,10 @@ describe('a reconcile round', () => {
     const services = [{ service_id: 's', session_id: id, user_id: 'ann', name: 'one', created_at: 0, gen: 1, image: 'i' }];
     await under.parts.reports.putSwarmView(swarmView({}, { services }));
     await reconcile(under.parts, never);
-    await skipClock(redis, 59_000);
+    await skipClock(under.redis, 59_000);
     await reconcile(under.parts, never);
     expect(under.added).toEqual([]);
-    await skipClock(redis, 1_000);
+    await skipClock(under.redis, 1_000);
     await reconcile(under.parts, never);
     expect(under.added).toEqual([{ queueName: 'swarm', name: 'retire', payload: { session_id: id, rev: 1, gen: 1, service_id: 's' } }]);
   });
@@ -41,10 +32,10 @@ describe('a reconcile round', () => {
     await under.parts.reports.putSwarmView(swarmView({ n1: 'ready' }));
     await under.parts.reports.put(nodeReport('n1', { containers: [container(id, { container_id: 'abc' })] }));
     await reconcile(under.parts, never);
-    await skipClock(redis, 58_000);
+    await skipClock(under.redis, 58_000);
     await reconcile(under.parts, never);
     expect(under.added).toEqual([]);
-    await skipClock(redis, 2_000);
+    await skipClock(under.redis, 2_000);
     await reconcile(under.parts, never);
     expect(under.added).toEqual([{ queueName: 'node-n1', name: 'drop-container', payload: { session_id: id, container_id: 'abc' } }]);
   });
@@ -52,13 +43,13 @@ describe('a reconcile round', () => {
   it('takes away the queue of a node that has left the Swarm, on the second sighting, and its name with it', async () => {
     const { parts, added } = under;
     for (const node of ['n1', 'n2', 'n3', 'n4']) await parts.reports.put(nodeReport(node));
-    await redis.del(keys.node('n2'), keys.node('n3'));
+    await under.redis.del(keys.node('n2'), keys.node('n3'));
     // n2 is down, n3 has left, n4 is not listed and its agent still tells.
     await parts.reports.putSwarmView(swarmView({ n1: 'ready', n2: 'down' }));
     for (const node of ['n2', 'n3', 'n4']) await parts.queues.add(`node-${node}`, nodeJobs.prepull, { image: 'any' });
     await reconcile(parts, never);
-    await skipClock(redis, 60_000);
-    await redis.del(keys.swarmView);
+    await skipClock(under.redis, 60_000);
+    await under.redis.del(keys.swarmView);
     await reconcile(parts, never);
     expect(added.map(({ queueName }) => queueName)).toEqual(['node-n2', 'node-n3', 'node-n4']);
     await parts.reports.putSwarmView(swarmView({ n1: 'ready', n2: 'down' }));
@@ -73,7 +64,7 @@ describe('a reconcile round', () => {
     await under.parts.reports.put(nodeReport('n1'));
     await reconcile(under.parts, never);
     expect(raise).not.toHaveBeenCalled();
-    await skipClock(redis, 60_000);
+    await skipClock(under.redis, 60_000);
     await reconcile(under.parts, never);
     expect(raise.mock.calls).toEqual([['agent_missing']]);
     expect(under.added).toEqual([]);
@@ -90,15 +81,15 @@ describe('a reconcile round', () => {
   it('loses a session on a node that is down only by a view that was seen after it came to run there (F14, I1)', async () => {
     const { store, reports } = under.parts;
     const seenAt = await store.now();
-    await skipClock(redis, 1);
+    await skipClock(under.redis, 1);
     const { id } = await sessionIn(store, 'running');
     const ofAnOlderAgent = JSON.stringify({ ...swarmView({ n1: 'down' }), seen_at: undefined });
-    await redis.set(keys.swarmView, ofAnOlderAgent);
+    await under.redis.set(keys.swarmView, ofAnOlderAgent);
     await reconcile(under.parts, never);
     await reports.putSwarmView(swarmView({ n1: 'down' }, { seen_at: seenAt }));
     await reconcile(under.parts, never);
     expect(await store.get(id)).toMatchObject({ state: 'running' });
-    await skipClock(redis, 1);
+    await skipClock(under.redis, 1);
     await reports.putSwarmView(swarmView({ n1: 'down' }, { seen_at: await store.now() }));
     await reconcile(under.parts, never);
     expect(await store.get(id)).toMatchObject({ state: 'lost', reason: 'The session is lost: its node n1 went down.' });
@@ -144,12 +135,12 @@ describe('registry care', () => {
       return resolve(repository, reference);
     };
     const other = await sessionIn(parts.store, 'running');
-    await skipClock(redis, 1_000);
+    await skipClock(under.redis, 1_000);
     await parts.care.expectTag(other.id, shelf.put(digestOf('b'), labelsOf(other.id, { rev: 9 })), 0);
-    await skipClock(redis, 1_000);
+    await skipClock(under.redis, 1_000);
     const round = inRounds();
     expect(await round()).toMatchObject({ dropped: 0 });
-    await skipClock(redis, 1_000);
+    await skipClock(under.redis, 1_000);
     expect(await round()).toMatchObject({ dropped: 1 });
     expect(shelf.images.size).toBe(0);
     expect(await parts.care.all()).toHaveLength(DROPS_MAX + 1);
@@ -169,7 +160,7 @@ describe('registry care', () => {
     under.shelf.put(digestOf('b'), labelsOf(newSessionId()));
     const round = inRounds();
     expect(await round()).toMatchObject({ steps: 0, unripe: 1 });
-    await skipClock(redis, 60_000);
+    await skipClock(under.redis, 60_000);
     expect(await round()).toMatchObject({ steps: 1, unripe: 0, failed: 0 });
     expect(under.shelf.sessions()).toEqual([id]);
   });
@@ -192,7 +183,7 @@ describe('registry care', () => {
     const round = inRounds();
     for (let sighting = 0; sighting < 3; sighting += 1) {
       await round();
-      await skipClock(redis, 60_000);
+      await skipClock(under.redis, 60_000);
     }
     expect([...shelf.images.keys()].sort()).toEqual([digestOf('c'), digestOf('d')]);
   });
@@ -207,7 +198,7 @@ describe('registry care', () => {
     const round = inRounds({ ...under.parts, metrics });
     await round();
     expect(raised).toEqual([]);
-    await skipClock(redis, 60_000);
+    await skipClock(under.redis, 60_000);
     await round();
     expect(raised).toEqual(['snapshot_missing']);
     expect(await under.parts.store.get(gone.id)).toEqual(gone);
@@ -218,9 +209,9 @@ describe('registry care', () => {
     under.shelf.put(digestOf('b'), labelsOf(id));
     const round = inRounds();
     await round();
-    await skipClock(redis, 60_000);
+    await skipClock(under.redis, 60_000);
     await round();
-    await skipClock(redis, 60_000);
+    await skipClock(under.redis, 60_000);
     await round();
     expect([...under.shelf.images.keys()]).toEqual([digestOf('b')]);
   });
@@ -238,7 +229,7 @@ describe('registry care', () => {
     const round = inRounds({ ...parts, metrics });
     for (let look = 0; look < 2; look += 1) {
       await round();
-      await skipClock(redis, 60_000);
+      await skipClock(under.redis, 60_000);
     }
     expect(raised).toEqual(['base_image_missing', 'base_image_missing']);
     expect([...shelf.images.keys()]).toEqual([digestOf('b'), digestOf('c'), digestOf('d')]);

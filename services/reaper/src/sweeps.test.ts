@@ -1,8 +1,6 @@
 import { WAIT_IN_LINE_MS, newSessionId, stateTable } from '@vibe/contracts';
 import { keys } from '@vibe/session-store';
-import { useRedis } from '@vibe/testkit';
-import type { Redis } from 'ioredis';
-import { createParts, never, nodeReport, sessionIn, skipClock } from '../test/reaper-under-test';
+import { never, nodeReport, sessionIn, skipClock, useReaper } from '../test/reaper-under-test';
 import { watchDeadlines } from './deadlines';
 import { decideSleep, sweepIdle } from './idle-sweep';
 import { addLostJobs } from './lost-jobs';
@@ -10,15 +8,7 @@ import { createTickHandlers } from './ticks';
 
 const HOUR = 3_600_000;
 
-let redis: Redis;
-let under: ReturnType<typeof createParts>;
-
-useRedis(async (given) => {
-  redis = given;
-  under = createParts(redis);
-  await under.parts.epoch.open();
-  await under.parts.reports.put(nodeReport('n1'));
-});
+const under = useReaper(({ parts }) => parts.reports.put(nodeReport('n1')));
 
 const stateOf = async (id: string) => (await under.parts.store.get(id))?.state;
 
@@ -26,7 +16,7 @@ describe('the idle sweep', () => {
   /** A session that nobody has used for so long, looked at just now. */
   async function idleFor(ms: number) {
     const record = await sessionIn(under.parts.store, 'running');
-    await skipClock(redis, ms);
+    await skipClock(under.redis, ms);
     await under.parts.store.looked({ id: record.id, gen: record.gen });
     return record;
   }
@@ -39,7 +29,7 @@ describe('the idle sweep', () => {
   });
 
   it('finds them behind any number of others that cannot be put to sleep', async () => {
-    const records = redis.pipeline();
+    const records = under.redis.pipeline();
     for (let n = 0; n < 1_100; n += 1) records.hset(keys.session(`bad${n}`), 'gen', 'nonsense').zadd(keys.byActivity, n, `bad${n}`).zadd(keys.inWork, n, `bad${n}`);
     await records.exec();
     const creating = await sessionIn(under.parts.store, 'creating');
@@ -52,7 +42,7 @@ describe('the idle sweep', () => {
   it('leaves alone what was used, and what was not looked at lately', async () => {
     const used = await idleFor(2 * HOUR - 1_000);
     expect(await sweepIdle(under.parts, never)).toMatchObject({ idle: 0 });
-    await skipClock(redis, HOUR);
+    await skipClock(under.redis, HOUR);
     await sweepIdle(under.parts, never);
     expect(await stateOf(used.id)).toBe('running');
     await under.parts.store.looked({ id: used.id, gen: used.gen });
@@ -75,13 +65,13 @@ describe('the idle sweep', () => {
 
   it('waits where the agent is silent or the last attempt failed not long ago', async () => {
     const { id } = await idleFor(2 * HOUR);
-    await redis.del(keys.node('n1'));
+    await under.redis.del(keys.node('n1'));
     await sweepIdle(under.parts, never);
     await under.parts.reports.put(nodeReport('n1'));
-    await redis.hset(keys.session(id), 'retry_after', (await under.parts.store.now()) + 30_000);
+    await under.redis.hset(keys.session(id), 'retry_after', (await under.parts.store.now()) + 30_000);
     await sweepIdle(under.parts, never);
     expect(await stateOf(id)).toBe('running');
-    await skipClock(redis, 31_000);
+    await skipClock(under.redis, 31_000);
     await sweepIdle(under.parts, never);
     expect(await stateOf(id)).toBe('hibernating');
   });
@@ -89,8 +79,8 @@ describe('the idle sweep', () => {
   it('is not stopped by one bad record, and claims no more for a node than its line bears', async () => {
     for (let i = 0; i < 25; i += 1) await sessionIn(under.parts.store, 'running');
     const [bad, ...good] = await under.parts.store.allRunning();
-    await redis.hset(keys.session(bad as string), 'gen', 'nonsense');
-    await skipClock(redis, 3 * HOUR);
+    await under.redis.hset(keys.session(bad as string), 'gen', 'nonsense');
+    await skipClock(under.redis, 3 * HOUR);
     for (const id of good) await under.parts.store.looked({ id, gen: 1 });
     expect(await sweepIdle(under.parts, never)).toEqual({ idle: 25, claimed: 20, failed: 1 });
   });
@@ -104,10 +94,10 @@ describe('when a state is overdue', () => {
   const overdue = async (state: 'creating' | 'hibernating' | 'waking' | 'failed' | 'lost' | 'hibernated' | 'deleting') => {
     const record = await sessionIn(under.parts.store, state);
     const limitMs = state === 'hibernated' ? 7 * 24 * HOUR : Math.max(stateTable[state].isWork ? WAIT_IN_LINE_MS : 0, stateTable[state].deadlineMs ?? 0);
-    await skipClock(redis, limitMs - 5_000);
+    await skipClock(under.redis, limitMs - 5_000);
     await watchDeadlines(under.parts, never);
     expect(await stateOf(record.id)).toBe(state);
-    await skipClock(redis, 6_000);
+    await skipClock(under.redis, 6_000);
     await watchDeadlines(under.parts, never);
     return record;
   };
@@ -148,27 +138,17 @@ describe('when a state is overdue', () => {
     expect(under.added).toEqual([{ queueName: 'swarm', name: 'erase', payload: { session_id: id, rev: rev + 1 } }]);
   });
 
-  it('hibernated is spared while its user tries to get it back', async () => {
+  it.each([
+    ['whose wake failed', async (id: string) => under.redis.hset(keys.session(id), 'retry_after', (await under.parts.store.now()) - 1_000)],
+    ['who is refused, as on a full Swarm (F10)', (id: string) => under.parts.store.touch({ id, ageMs: 0, activityReason: 'opened' })],
+  ])('hibernated is spared while its user tries to get it back, %s', async (_who, triesToGetItBack) => {
     const { id } = await sessionIn(under.parts.store, 'hibernated');
-    await skipClock(redis, 7 * 24 * HOUR + 1_000);
-    await redis.hset(keys.session(id), 'retry_after', (await under.parts.store.now()) - 1_000);
+    await skipClock(under.redis, 7 * 24 * HOUR + 1_000);
+    await triesToGetItBack(id);
     for (let tries = 0; tries < 6; tries += 1) {
       await watchDeadlines(under.parts, never);
       expect(await stateOf(id)).toBe('hibernated');
-      await skipClock(redis, HOUR / 6);
-    }
-    await watchDeadlines(under.parts, never);
-    expect(await stateOf(id)).toBe('deleting');
-  });
-
-  it('hibernated is spared while its user knocks and is refused, as on a full Swarm (F10)', async () => {
-    const { id } = await sessionIn(under.parts.store, 'hibernated');
-    await skipClock(redis, 7 * 24 * HOUR + 1_000);
-    await under.parts.store.touch({ id, ageMs: 0, activityReason: 'opened' });
-    for (let tries = 0; tries < 6; tries += 1) {
-      await watchDeadlines(under.parts, never);
-      expect(await stateOf(id)).toBe('hibernated');
-      await skipClock(redis, HOUR / 6);
+      await skipClock(under.redis, HOUR / 6);
     }
     await watchDeadlines(under.parts, never);
     expect(await stateOf(id)).toBe('deleting');
@@ -176,23 +156,23 @@ describe('when a state is overdue', () => {
 
   it('hibernated is spared for an hour when its end is noticed days late, and then deleted', async () => {
     const { id } = await sessionIn(under.parts.store, 'hibernated');
-    await skipClock(redis, 9 * 24 * HOUR);
+    await skipClock(under.redis, 9 * 24 * HOUR);
     await watchDeadlines(under.parts, never);
     expect(await stateOf(id)).toBe('hibernated');
-    await skipClock(redis, HOUR - 5_000);
+    await skipClock(under.redis, HOUR - 5_000);
     await watchDeadlines(under.parts, never);
     expect(await stateOf(id)).toBe('hibernated');
-    await skipClock(redis, 6_000);
+    await skipClock(under.redis, 6_000);
     await watchDeadlines(under.parts, never);
     expect(await stateOf(id)).toBe('deleting');
   });
 
   it('is dealt with behind any number of records that cannot be read', async () => {
     const { id } = await sessionIn(under.parts.store, 'creating');
-    const unreadable = redis.pipeline();
+    const unreadable = under.redis.pipeline();
     for (let n = 0; n < 250; n += 1) unreadable.hset(keys.session(`bad${n}`), 'gen', 'nonsense').zadd(keys.byDeadline, n, `bad${n}`);
     await unreadable.exec();
-    await skipClock(redis, WAIT_IN_LINE_MS + 1);
+    await skipClock(under.redis, WAIT_IN_LINE_MS + 1);
     expect(await watchDeadlines(under.parts, never)).toEqual({ overdue: 251, failed: 250 });
     expect(await stateOf(id)).toBe('failed');
   });
@@ -206,7 +186,7 @@ describe('when a state is overdue', () => {
 
   it('progress that renewed the deadline is believed', async () => {
     const { id, rev } = await sessionIn(under.parts.store, 'creating');
-    await skipClock(redis, WAIT_IN_LINE_MS + 1);
+    await skipClock(under.redis, WAIT_IN_LINE_MS + 1);
     await under.parts.store.progress({ id, rev, set: { step: 'asked' }, deadlineMs: 60_000 });
     await watchDeadlines(under.parts, never);
     expect(await stateOf(id)).toBe('creating');
@@ -220,7 +200,7 @@ describe('lost jobs', () => {
     await sessionIn(store, 'running');
     await addLostJobs(under.parts, never);
     expect(under.added).toEqual([]);
-    await skipClock(redis, 11_000);
+    await skipClock(under.redis, 11_000);
     await addLostJobs(under.parts, never);
     const work = ({ id, rev }: { id: string; rev: number }) => ({ session_id: id, rev });
     expect(under.added).toHaveLength(4);
@@ -240,7 +220,7 @@ describe('a tick', () => {
 
   it('does nothing while the records cannot be believed', async () => {
     await sessionIn(under.parts.store, 'creating');
-    await skipClock(redis, HOUR);
+    await skipClock(under.redis, HOUR);
     const handlers = createTickHandlers(under.parts, withoutRest);
     const context = { signal: never } as never;
     await under.parts.epoch.close();

@@ -1,6 +1,7 @@
 import { type ContainerReport, type NodeReport, type RecordFields, type SessionRecord, type SessionState, type SnapshotLabels, type SwarmView, newSessionId, sessionOfRepository, snapshotTagOf } from '@vibe/contracts';
 import { CodedError, Registry, silentLogger } from '@vibe/platform';
 import { Epoch, NodeReports, RegistryCollection, SessionStore, SnapshotCare, keys } from '@vibe/session-store';
+import { useRedis } from '@vibe/testkit';
 import type { Redis } from 'ioredis';
 import { createReaperMetrics } from '../src/reaper-metrics';
 import type { ReaperParts, SnapshotShelf } from '../src/reaper-parts';
@@ -141,3 +142,16 @@ export async function sessionIn(store: SessionStore, state: SessionState, more: 
   }
   return record;
 }
+
+/** A reaper's parts on an empty Redis whose records can be believed, new before each test of a file. Called once, at its top. */
+export function useReaper(begin: (under: ReaperUnderTest) => Promise<unknown> = () => Promise.resolve()): ReaperUnderTest {
+  const under = {} as ReaperUnderTest;
+  useRedis(async (redis) => {
+    Object.assign(under, createParts(redis), { redis });
+    await under.parts.epoch.open();
+    await begin(under);
+  });
+  return under;
+}
+
+type ReaperUnderTest = ReturnType<typeof createParts> & { readonly redis: Redis };
