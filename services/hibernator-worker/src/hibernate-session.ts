@@ -1,4 +1,4 @@
-import { type RecordFields, type SessionRecord, SWARM_QUEUE, type SessionWork, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
+import { type RecordFields, type SessionRecord, SWARM_QUEUE, type SessionWork, leavesContainer, retirementOf, stateTable, swarmJobs } from '@vibe/contracts';
 import { failpoint, isCoded } from '@vibe/platform';
 import { type JobContext } from '@vibe/session-store';
 import { basename } from 'node:path';
@@ -163,10 +163,8 @@ async function commitPoint(parts: AgentParts, record: SessionRecord, snapshot: {
       snapshot_digest: snapshot.digest,
       snapshot_bytes: snapshot.bytes,
       snapshot_rev: record.rev,
-      container_id: null,
+      ...leavesContainer,
       frozen_container: null,
-      service_id: null,
-      task_name: null,
       failures: null,
       retry_after: null,
       missing_since: null,
@@ -179,8 +177,7 @@ async function commitPoint(parts: AgentParts, record: SessionRecord, snapshot: {
 
 async function requireProgress(parts: AgentParts, record: SessionRecord, set: RecordFields, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
-  const deadlineMs = stateTable.hibernating.deadlineMs ?? undefined;
-  if (!(await parts.store.progress({ id: record.id, rev: record.rev, set, ...(deadlineMs === undefined ? {} : { deadlineMs }) }))) {
+  if (!(await parts.store.progress({ id: record.id, rev: record.rev, set, deadlineMs: stateTable.hibernating.deadlineMs }))) {
     throw new MovedOn(`the record moved before ${set.step}`);
   }
 }
