@@ -17,7 +17,7 @@ export class NodeReports {
 
   /** All reports that still count. */
   async all(): Promise<NodeReport[]> {
-    const ids = await this.redis.smembers(keys.nodes);
+    const ids = await this.everSeen();
     if (ids.length === 0) return [];
     const texts = await this.redis.mget(ids.map(keys.node));
     return texts.flatMap((text) => (text === null ? [] : [nodeReportSchema.parse(JSON.parse(text))]));
@@ -35,7 +35,7 @@ export class NodeReports {
 
   /** Forgets every report and the view: whatever is there afterwards was seen after this moment. */
   async clear(): Promise<void> {
-    const ids = await this.redis.smembers(keys.nodes);
+    const ids = await this.everSeen();
     await this.redis.del(keys.swarmView, keys.nodes, ...ids.map(keys.node));
   }
 
