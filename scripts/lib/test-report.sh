@@ -44,7 +44,8 @@ read_jest_json() {
   ' "$1"
 }
 
-# Runs jest with a limit in seconds and counts its tests.
+# Runs jest with a limit in seconds and counts its tests. What tests print of themselves (the figures they measured) goes to
+# stderr, to jest's own report.
 # run_jest NAME LIMIT_S ROOT [jest argument …]
 run_jest() {
   local name=$1 limit=$2 root=$3 t0 status=0 json counts passed failed skipped
@@ -52,7 +53,7 @@ run_jest() {
   step "$name"
   t0=$(date +%s%N)
   json=$(mktemp "${TMPDIR:-/tmp}/vibe-jest.XXXXXX")
-  (cd "$root" && timeout --kill-after=30 "$limit" pnpm --silent exec jest --ci --json --outputFile="$json" "$@" </dev/null >/dev/null) || status=$?
+  (cd "$root" && timeout --kill-after=30 "$limit" pnpm --silent exec jest --ci --json --outputFile="$json" "$@" </dev/null >&2) || status=$?
   if [[ -s $json ]] && counts=$(read_jest_json "$json"); then
     read -r passed failed skipped <<<"$counts"
     # jest may fail as a whole although every test passed (an open handle, a broken set-up).
