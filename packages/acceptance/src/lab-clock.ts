@@ -1,3 +1,4 @@
+import { eventually } from './eventually';
 import type { Lab } from './lab';
 
 const OFFSET = 'vibe:clock-offset-ms';
@@ -15,6 +16,22 @@ export async function moveClock(lab: Lab, aheadMs: number): Promise<void> {
 /** Puts the lab's clock right. Meant for the end of a test, when what it made is deleted. */
 export async function resetClock(lab: Lab): Promise<void> {
   await redis(lab, 'DEL', OFFSET);
+}
+
+/** An agent looks every 10 s, and rests for 15 s from the first look that finds Redis open. */
+const ALL_RESTED_S = 25;
+
+/**
+ * Waits until Redis has been there, and open, for so long that every agent calls a session lost at once: one that has just seen
+ * Redis away, emptied or rewound rests first (docs/architecture.md, "rested"). An agent that was itself just started is not noticed.
+ */
+export async function agentsAreRested(lab: Lab): Promise<void> {
+  await eventually('Redis has been there, and open, for so long that agents are rested', async () => {
+    const [, uptime] = /uptime_in_seconds:(\d+)/.exec(await redis(lab, 'INFO', 'server')) ?? [];
+    const [now] = (await redis(lab, 'TIME')).split('\n');
+    const [openedAtMs] = (await redis(lab, 'GET', 'vibe:epoch')).split('-');
+    return Number(uptime) >= ALL_RESTED_S && Number(now) - Number(openedAtMs) / 1_000 >= ALL_RESTED_S;
+  }, { withinMs: 120_000, everyMs: 1_000 });
 }
 
 const FORGET = `

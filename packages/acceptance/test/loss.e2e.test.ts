@@ -1,5 +1,6 @@
 import type { ApiErrorBody } from '../src/api-client';
 import { eventually } from '../src/eventually';
+import { agentsAreRested } from '../src/lab-clock';
 import { connectAtOnce } from '../src/routes-to-a-terminal';
 import { report, useLab } from './lab-fixture';
 
@@ -7,6 +8,8 @@ const PROMISED_MS = 5_000;
 
 describe('a session whose container died', () => {
   const fixture = useLab();
+  // Whatever the files before this one did to Redis.
+  beforeAll(() => agentsAreRested(fixture.lab), 150_000);
 
   it('is lost within 5 s, with the reason, and is never replaced by an empty one (F18)', async () => {
     const person = await fixture.signIn('unlucky');
