@@ -27,10 +27,11 @@ const ALL_RESTED_S = 25;
  */
 export async function agentsAreRested(lab: Lab): Promise<void> {
   await eventually('Redis has been there, and open, for so long that agents are rested', async () => {
-    const [, uptime] = /uptime_in_seconds:(\d+)/.exec(await redis(lab, 'INFO', 'server')) ?? [];
-    const [now] = (await redis(lab, 'TIME')).split('\n');
-    const [openedAtMs] = (await redis(lab, 'GET', 'vibe:epoch')).split('-');
-    return Number(uptime) >= ALL_RESTED_S && Number(now) - Number(openedAtMs) / 1_000 >= ALL_RESTED_S;
+    const uptimeS = Number(/uptime_in_seconds:(\d+)/.exec(await redis(lab, 'INFO', 'server'))?.[1]);
+    const nowS = Number.parseInt(await redis(lab, 'TIME'), 10);
+    // The epoch's name begins with the time it was opened at. While there is none this is NaN, and nobody is rested.
+    const openedAtMs = Number.parseInt(await redis(lab, 'GET', 'vibe:epoch'), 10);
+    return uptimeS >= ALL_RESTED_S && nowS - openedAtMs / 1_000 >= ALL_RESTED_S;
   }, { withinMs: 120_000, everyMs: 1_000 });
 }
 
